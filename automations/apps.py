@@ -1,0 +1,14 @@
+"""The ground floor's app configuration."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class AutomationsConfig(AppConfig):
+    name = "automations"
+    verbose_name = "Automations"
+
+    def ready(self) -> None:
+        from automations import checks, roles  # noqa: F401  checks register themselves
+
+        post_migrate.connect(roles.grant, dispatch_uid="automations.roles.grant")

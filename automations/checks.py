@@ -1,0 +1,35 @@
+"""System checks: settings that do not fit together, found at start-up."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+
+@register()
+def check_fields_key(**_: Any) -> list[CheckMessage]:
+    """Warn when no key is set: typed provider keys cannot be stored then."""
+    if settings.FIELD_ENCRYPTION_KEYS:
+        return []
+    hint = "Run `make env`, or set FIELD_ENCRYPTION_KEY to a Fernet key."
+    return [Warning("FIELD_ENCRYPTION_KEY is not set.", hint=hint, id="automations.W001")]
+
+
+@register()
+def check_debug_is_private(**_: Any) -> list[CheckMessage]:
+    """Refuse DEBUG on a host that others can reach."""
+    public = set(settings.ALLOWED_HOSTS) - {"127.0.0.1", "localhost", "[::1]", "testserver"}
+    if not (settings.DEBUG and public):
+        return []
+    hint = "Set DEBUG=false, or take the public names out of ALLOWED_HOSTS."
+    return [Error("DEBUG is on while ALLOWED_HOSTS is public.", hint=hint, id="automations.E001")]
+
+
+@register()
+def check_queue_outlives_pump(**_: Any) -> list[CheckMessage]:
+    """Refuse a queue that would hand out a pump's message twice."""
+    queue = settings.Q_CLUSTER
+    if queue["retry"] >= 10 * queue["timeout"]:
+        return []
+    hint = "Keep Q_CLUSTER['retry'] at least ten times its timeout."
+    return [Error("The queue would repeat a running pump.", hint=hint, id="automations.E002")]

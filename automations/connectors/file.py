@@ -1,0 +1,132 @@
+"""Source and destination: text files below the folders that the installation allows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+
+from automations import prompts, storage
+from automations.connectors.base import IDEMPOTENT, Destination, Item, Parcel, Receipt, Source
+from automations.connectors.problems import DeliveryProblem
+from automations.text import clean_data, clean_text, decode_text
+
+if TYPE_CHECKING:
+    from automations.outbound import OutboundClient
+
+PATH_NAMES = ("run_id", "automation", "date", "key")
+EXAMPLE = {"run_id": "1", "automation": "automation", "date": "2026-01-31", "key": "key"}
+UNIQUE_NAMES = frozenset({"run_id", "key"})
+RETRIED = frozenset({"disk_full", "io_error"})
+
+_UNSAFE_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class FileSourceForm(forms.Form):
+    """Which files are read."""
+
+    path = forms.CharField(
+        label="Path",
+        max_length=500,
+        help_text="A file or a pattern below the allowed folders, for example articles/*.md "
+        "or articles/**/*.txt.",
+    )
+
+    def clean_path(self) -> str:
+        """Refuse a path that can never be read."""
+        path: str = self.cleaned_data["path"]
+        if faults := storage.check_path(path):
+            raise forms.ValidationError(faults)
+        return path
+
+
+class FileSource(Source):
+    """Files below the allowed roots; each becomes the input field `content`."""
+
+    kind = "file"
+    label = "Files"
+    help = "Text files below the folders that this installation allows."
+    settings_form = FileSourceForm
+
+    @classmethod
+    def summary(cls, settings: Mapping[str, Any]) -> str:
+        return f"reads {settings['path']} below {storage.root_names()}"
+
+    def items(self) -> list[Item]:
+        paths = storage.resolve_for_reading(self.settings["path"])
+        return [Item(key=key, label=key) for key in map(storage.key_of, paths)]
+
+    def read(self, key: str) -> dict[str, Any]:
+        data = storage.read_matching(self.settings["path"], key)
+        return {"content": decode_text(data, name=key)}
+
+
+class FileDestinationForm(forms.Form):
+    """Which file is written."""
+
+    path = forms.CharField(
+        label="Path",
+        max_length=500,
+        help_text="Below the first allowed folder, for example posts/{{ run_id }}.md. Known: "
+        + ", ".join(f"{{{{ {name} }}}}" for name in PATH_NAMES)
+        + ". A name that ends in .json gets the data as JSON, any other the text.",
+    )
+
+    def clean_path(self) -> str:
+        """Refuse a template that cannot become a path below a root."""
+        path: str = self.cleaned_data["path"]
+        faults = prompts.check(path, PATH_NAMES)
+        if faults := faults or storage.check_path(prompts.render(path, EXAMPLE)):
+            raise forms.ValidationError(faults)
+        return path
+
+
+class FileDestination(Destination):
+    """A file below a root; written again it is the same file, so a retry does no harm."""
+
+    kind = "file"
+    label = "File"
+    help = "Writes each output to a file below the folders that this installation allows."
+    settings_form = FileDestinationForm
+    promise = IDEMPOTENT
+
+    @classmethod
+    def summary(cls, settings: Mapping[str, Any]) -> str:
+        path = settings["path"]
+        replaced = "" if UNIQUE_NAMES & set(prompts.names_in(path)) else ", replaced by later runs"
+        return f"writes {path} below {storage.root_names()}{replaced}"
+
+    async def deliver(self, parcel: Parcel, http: OutboundClient) -> Receipt:
+        path = path_for(self.settings["path"], parcel)
+        content = _content(parcel, as_json=path.lower().endswith(".json"))
+        try:
+            written = await asyncio.to_thread(storage.write_atomically, path, content)
+        except storage.StorageProblem as problem:
+            raise DeliveryProblem(
+                problem.message, code=problem.code, retry=problem.code in RETRIED
+            ) from problem
+        return Receipt(reference=storage.key_of(written), detail={"bytes": len(content)})
+
+
+def path_for(template: str, parcel: Parcel) -> str:
+    """Return the path of a parcel's file; the same parcel always gets the same one."""
+    values = {
+        "run_id": str(parcel.run_id),
+        "automation": parcel.automation,
+        "date": parcel.created_at.astimezone(UTC).date().isoformat(),
+        "key": parcel.key,
+    }
+    safe = {name: _UNSAFE_IN_NAMES.sub("-", value) for name, value in values.items()}
+    return prompts.render(template, safe)
+
+
+def _content(parcel: Parcel, *, as_json: bool) -> bytes:
+    if not as_json:
+        return clean_text(parcel.text).text.encode()
+    data = {"text": parcel.text} if parcel.data is None else parcel.data
+    return (json.dumps(clean_data(data), ensure_ascii=False, indent=2) + "\n").encode()

@@ -1,0 +1,79 @@
+"""What a pump offers to the runs it holds, and the few moves every step makes on it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+
+from automations.engine.held import DeliveryChange, Held, Step
+from automations.engine.llm import Client
+from automations.engine.recipes import Recipe
+from automations.engine.settle import values_when_let_go
+from automations.models import Run
+from automations.outbound import OutboundClient
+
+if TYPE_CHECKING:
+    from automations.engine.calling import Called
+
+log = structlog.get_logger(__name__)
+TRACE_LINES = 99
+
+
+class Lost(Exception):
+    """The run is no longer ours: another worker or a person has moved it. Stop, say nothing."""
+
+
+class Bench(Protocol):
+    """What the pump offers to the runs it holds."""
+
+    outbound: OutboundClient
+
+    def now(self) -> datetime: ...
+    async def commit(self, step: Step) -> None: ...
+    async def recipe(self, version_id: int) -> Recipe: ...
+    async def client(self, recipe: Recipe) -> Client: ...
+    def call_slot(self) -> asyncio.Semaphore: ...
+    def is_sure_of(self, run: Held) -> bool: ...
+
+
+async def commit(
+    run: Held, bench: Bench, values: dict[str, Any], called: Called | None = None,
+    *, intents: Sequence[int] = (), deliveries: Sequence[DeliveryChange] = (),
+) -> None:  # fmt: skip
+    """Commit new values of the run with the rows that belong to them.
+
+    Raises:
+        Lost: the run's fence moved on; nothing of this was written but a paid attempt.
+    """
+    values = {**values, "trace": run.trace, "deadline_at": run.deadline_at}
+    step = Step(run, values, intents=list(intents), deliveries=list(deliveries))
+    if called:
+        step.attempt, step.news = called.attempt, called.news
+    await bench.commit(step)
+
+
+async def let_go(
+    run: Held, bench: Bench, values: dict[str, Any], called: Called | None = None,
+    *, deliveries: Sequence[DeliveryChange] = (),
+) -> None:  # fmt: skip
+    """Commit values with which the run leaves this worker: ended, queued again, or waiting."""
+    now = bench.now()
+    worked = int((now - run.claimed_at) / timedelta(milliseconds=1))
+    values = values_when_let_go({**values, "execution_time_ms": run.worked_ms + max(0, worked)})
+    if values["status"] in Run.FINAL:
+        values["completed_at"] = now
+    await commit(run, bench, values, called, deliveries=deliveries)
+    category = values.get("error_category", "")
+    ms = values["execution_time_ms"]
+    log.info("run_left_worker", run=run.id, status=run.status, category=category, ms=ms)
+
+
+def note(run: Held, step: str, started: datetime, ended: datetime, text: str = "") -> None:
+    """Add a line to the run's trace; it is stored with the next commit."""
+    ms = int((ended - started) / timedelta(milliseconds=1))
+    line = {"step": step, "at": started.isoformat(timespec="milliseconds"), "ms": max(0, ms)}
+    run.trace = [*run.trace[-TRACE_LINES:], {**line, "note": text[:300]} if text else line]

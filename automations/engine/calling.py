@@ -1,0 +1,177 @@
+"""Call the model once for a run and say what came of it; commits nothing itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from automations.engine import retry
+from automations.engine.bench import Bench
+from automations.engine.endpoints import endpoint_id
+from automations.engine.held import Held, ProviderNews
+from automations.engine.llm import Answer, Call, CallFailed, Client
+from automations.engine.pricing import cost_of
+from automations.engine.recipes import Recipe
+from automations.errors import Problem
+from automations.models import Attempt, Run
+
+
+@dataclass(slots=True)
+class Called:
+    """One call's outcome: the run's new values, its attempt row, and what it taught."""
+
+    values: dict[str, Any]
+    attempt: Attempt | None
+    news: ProviderNews | None
+    note: str
+    failure: CallFailed | None = None
+    again: retry.Again | None = None
+    cut_off: str = ""
+
+
+async def ask(run: Held, recipe: Recipe, rendered: list[dict[str, str]], bench: Bench) -> Called:
+    """Make one model call within the run's deadline.
+
+    Raises:
+        Problem: there is no endpoint to call (missing key, embedded model unavailable), or the
+            deadline has passed before the call.
+    """
+    left_s = _left_s(run, bench.now())
+    if left_s <= 0:
+        raise _too_late(recipe)
+    client = await bench.client(recipe)
+    model = recipe.models[min(run.model_index, len(recipe.models) - 1)] or client.endpoint.model
+    call = Call(
+        messages=rendered,
+        model=model,
+        temperature=recipe.temperature,
+        max_tokens=recipe.max_output_tokens,
+        schema=recipe.output_schema,
+        extra=recipe.parameters,
+        deadline_s=min(float(recipe.call_timeout_s), left_s),
+    )
+    async with bench.call_slot():
+        started = bench.now()
+        try:
+            answer = await client.complete(call)
+        except CallFailed as failure:
+            return _failed(run, recipe, client, call, started, failure, bench.now())
+    return _answered(run, recipe, client, call, started, answer)
+
+
+def _answered(
+    run: Held, recipe: Recipe, client: Client, call: Call, started: datetime, answer: Answer
+) -> Called:
+    cost = _cost(client, call.model, answer)
+    attempt = _attempt(run, client, call, started, answer.latency_ms)
+    _fill(attempt, answer, cost)
+    values = {**_totals(run, answer, cost), "answer": answer.text, "calls": run.calls + 1}
+    values |= {"model": answer.model or call.model, "answered_by": client.endpoint.label}
+    news = _news(run, recipe, answer)
+    news.succeeded = _has_trouble(recipe)
+    return Called(values, attempt, news, f"{values['model']} at {client.endpoint.label}")
+
+
+def _failed(
+    run: Held, recipe: Recipe, client: Client, call: Call, started: datetime,
+    failure: CallFailed, now: datetime,
+) -> Called:  # fmt: skip
+    attempt = _attempt(run, client, call, started, failure.latency_ms)
+    attempt.http_status, attempt.request_id = failure.http_status, failure.request_id
+    attempt.error_category, attempt.error_code = failure.category, failure.code
+    attempt.error_message = failure.message
+    values: dict[str, Any] = {"calls": run.calls + 1}
+    if failure.answer:
+        cost = _cost(client, call.model, failure.answer)
+        _fill(attempt, failure.answer, cost)
+        values |= {**_totals(run, failure.answer, cost), "answer": failure.answer.text}
+        values |= {"model": call.model, "answered_by": client.endpoint.label}
+    fact = retry.Failure(failure.code, failure.retry, failure.rate_limited, failure.retry_after_s)
+    again = retry.after_call(
+        run, fact, max_attempts=recipe.max_attempts, models=len(recipe.models), now=now
+    )
+    news = _news(run, recipe, failure.answer)
+    if failure.rate_limited:
+        news.pause_s = retry.pause_s(fact, run.postponements + 1)
+    if failure.opens_circuit:
+        news.circuit_reason = failure.message
+    cut_off = _cut_off(call) if failure.code == "output_truncated" and failure.answer else ""
+    return Called(values, attempt, news, failure.message, failure, again, cut_off)
+
+
+def _attempt(run: Held, client: Client, call: Call, started: datetime, latency_ms: int) -> Attempt:
+    return Attempt(
+        run_id=run.id,
+        number=run.calls + 1,
+        is_repair=bool(run.dialogue),
+        provider_name=client.endpoint.label,
+        model=call.model,
+        started_at=started,
+        latency_ms=latency_ms,
+    )
+
+
+def _fill(attempt: Attempt, answer: Answer, cost: Decimal | None) -> None:
+    attempt.input_tokens, attempt.output_tokens = answer.input_tokens, answer.output_tokens
+    attempt.cost_usd, attempt.finish_reason = cost, answer.finish_reason
+    attempt.http_status, attempt.request_id = answer.http_status, answer.request_id
+    attempt.model = answer.model or attempt.model
+
+
+def _totals(run: Held, answer: Answer, cost: Decimal | None) -> dict[str, Any]:
+    known = run.cost_usd if run.input_tokens or run.output_tokens else Decimal(0)
+    return {
+        "input_tokens": run.input_tokens + (answer.input_tokens or 0),
+        "output_tokens": run.output_tokens + (answer.output_tokens or 0),
+        "cost_usd": known + cost if known is not None and cost is not None else None,
+    }
+
+
+def _cost(client: Client, model: str, answer: Answer) -> Decimal | None:
+    if client.endpoint.embedded:
+        return Decimal(0)
+    return cost_of(
+        answer.model or model,
+        base_url=client.endpoint.base_url,
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
+        cached_tokens=answer.cached_tokens,
+    )
+
+
+def _news(run: Held, recipe: Recipe, answer: Answer | None) -> ProviderNews:
+    news = ProviderNews(run.provider_id, endpoint_id(recipe.provider))
+    # The claim has charged one request and the estimate; only the difference is left.
+    if not run.first_call:
+        news.extra_requests = 1 if recipe.provider.requests_per_minute else 0
+    if answer and recipe.provider.tokens_per_minute:
+        used = (answer.input_tokens or 0) + (answer.output_tokens or 0)
+        news.extra_tokens = used - (run.estimated_tokens if run.first_call else 0)
+    run.first_call = False
+    return news
+
+
+def _has_trouble(recipe: Recipe) -> bool:
+    """A success is worth a write only where it grows a limit or closes a circuit."""
+    provider = recipe.provider
+    return provider.working_concurrency is not None or provider.circuit_is_open
+
+
+def _cut_off(call: Call) -> str:
+    words = max(20, (call.max_tokens or 0) // 3)
+    return f"It was cut off at {call.max_tokens} tokens; answer in at most {words} words."
+
+
+def _left_s(run: Held, now: datetime) -> float:
+    deadline = run.deadline_at or now + timedelta(days=1)
+    return (deadline - now).total_seconds()
+
+
+def _too_late(recipe: Recipe) -> Problem:
+    message = (
+        f"The run's deadline of {recipe.deadline_s} s passed before an answer came; "
+        "raise the deadline in the version or run it again."
+    )
+    return Problem(message, category=Run.ErrorCategory.TIMEOUT, code="deadline")

@@ -1,0 +1,200 @@
+"""Claim due runs: oldest and highest priority first, providers and automations in fair turn."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce
+
+from automations.engine.held import COLUMNS, LEASE, Held, HeldDelivery
+from automations.engine.limits import charge, room_of
+from automations.models import Control, Delivery, Provider, Run, Version
+
+LANES_FOR = timedelta(milliseconds=250)
+BEFORE_ANSWER = [Run.Step.SOURCE, Run.Step.MODEL]
+SOON = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a pump may claim: everything, or the runs of one command."""
+
+    run_id: int | None = None
+    batch_id: int | None = None
+
+    def narrow(self, runs: models.QuerySet[Run]) -> models.QuerySet[Run]:
+        if self.run_id is not None:
+            return runs.filter(pk=self.run_id)
+        return runs if self.batch_id is None else runs.filter(batch_id=self.batch_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The queued runs of one automation on one provider."""
+
+    provider_id: int
+    automation_id: str
+    concurrency: int
+
+
+@dataclass(slots=True)
+class Claimer:
+    """Claims for one pump; remembers the lanes for a moment and whose turn it is."""
+
+    owner: str
+    scope: Scope = field(default_factory=Scope)
+    _lanes: list[Lane] = field(default_factory=list)
+    _lanes_until: datetime | None = None
+    _turn: int = 0
+
+    def claim(self, room: int, *, now: datetime) -> list[Held]:
+        """Take up to `room` due runs in the caller's transaction.
+
+        Each gets a lease and one more on its fence; rows another worker is taking are passed by.
+        """
+        lanes = self._current_lanes(now) if room > 0 else []
+        if not lanes:
+            return []
+        busy = _Busy.count()
+        picked: list[Held] = []
+        for provider in self._in_turn(_lock_providers({lane.provider_id for lane in lanes})):
+            mine = [lane for lane in lanes if lane.provider_id == provider.pk]
+            picked += self._pick(provider, mine, room - len(picked), busy, now)
+        if not picked:
+            self._lanes_until = None
+        return _take(picked, owner=self.owner, now=now)
+
+    def _current_lanes(self, now: datetime) -> list[Lane]:
+        if self._lanes_until is None or now >= self._lanes_until:
+            self._lanes = [] if Control.current().halted_at else _lanes(self.scope)
+            self._lanes_until = now + LANES_FOR
+        return self._lanes
+
+    def _in_turn(self, providers: Sequence[Provider]) -> Iterable[Provider]:
+        self._turn += 1
+        start = self._turn % max(1, len(providers))
+        return itertools.chain(providers[start:], providers[:start])
+
+    def _pick(
+        self, provider: Provider, lanes: list[Lane], room: int, busy: _Busy, now: datetime
+    ) -> list[Held]:
+        allowed = room_of(provider, in_flight=busy.calls[provider.pk], now=now)
+        want = min(room, allowed.calls)
+        if want <= 0:
+            return []
+        queues = [
+            self._due(lane, min(want, lane.concurrency - busy.runs[lane.automation_id]), now)
+            for lane in self._rotated(lanes)
+        ]
+        if allowed.only_people:
+            queues = [[r for r in queue if r["priority"] >= Run.INTERACTIVE] for queue in queues]
+        chosen = _fairly(queues)[:want]
+        _charge(provider, chosen, now)
+        return [Held(**row, claimed_at=now) for row in chosen]
+
+    def _rotated(self, lanes: list[Lane]) -> list[Lane]:
+        start = self._turn % len(lanes)
+        return lanes[start:] + lanes[:start]
+
+    def _due(self, lane: Lane, limit: int, now: datetime) -> list[dict[str, Any]]:
+        if limit <= 0:
+            return []
+        runs = self.scope.narrow(Run.objects.queued()).filter(
+            provider_id=lane.provider_id, automation_id=lane.automation_id, available_at__lte=now
+        )
+        rows = runs.order_by("-priority", "id").select_for_update(skip_locked=True)
+        return list(rows.values(*COLUMNS)[:limit])
+
+
+@dataclass(slots=True)
+class _Busy:
+    """What runs now, counted from the rows so that a crash cannot leak a permit."""
+
+    calls: Counter[int] = field(default_factory=Counter)
+    runs: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def count(cls) -> _Busy:
+        busy = cls()
+        rows = Run.objects.running().order_by().values("provider_id", "automation_id")
+        calling = models.Count("id", filter=Q(step__in=BEFORE_ANSWER))
+        for row in rows.annotate(n=models.Count("id"), calling=calling):
+            busy.calls[row["provider_id"]] += row["calling"]
+            busy.runs[row["automation_id"]] += row["n"]
+        return busy
+
+
+def _lanes(scope: Scope) -> list[Lane]:
+    waiting = scope.narrow(Run.objects.queued()).filter(
+        automation_id=OuterRef("automation__slug"), provider_id=OuterRef("provider_id")
+    )
+    versions = Version.objects.filter(Exists(waiting), automation__paused_at=None).order_by()
+    rows = versions.values_list(
+        "provider_id", "automation__slug", "automation__concurrency"
+    ).distinct()
+    return [Lane(*row) for row in rows]
+
+
+def _lock_providers(ids: set[int]) -> list[Provider]:
+    """Lock the providers so that two machines do not both take the last free place."""
+    rows = Provider.objects.filter(pk__in=ids).order_by("pk")
+    return list(rows.select_for_update(skip_locked=True))
+
+
+def _fairly(queues: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Deal the queues' heads in turn, higher priority first."""
+    dealt = [row for round_ in itertools.zip_longest(*queues) for row in round_ if row]
+    return sorted(dealt, key=lambda row: -row["priority"])
+
+
+def _charge(provider: Provider, rows: Sequence[dict[str, Any]], now: datetime) -> None:
+    calls = [row for row in rows if row["step"] in BEFORE_ANSWER]
+    if calls:
+        charge(
+            provider, requests=len(calls), tokens=sum(r["estimated_tokens"] for r in calls), now=now
+        )
+
+
+def _take(picked: Sequence[Held], *, owner: str, now: datetime) -> list[Held]:
+    if not picked:
+        return []
+    Run.objects.filter(pk__in=[run.id for run in picked]).update(
+        status=Run.Status.RUNNING,
+        fence=F("fence") + 1,
+        lease_owner=owner,
+        lease_until=now + LEASE,
+        started_at=Coalesce("started_at", now),
+    )
+    for run in picked:
+        run.status, run.fence, run.lease_until = Run.Status.RUNNING, run.fence + 1, now + LEASE
+        run.started_at = run.started_at or now
+    _load_deliveries(picked)
+    return list(picked)
+
+
+def _load_deliveries(runs: Sequence[Held]) -> None:
+    delivering = [run.id for run in runs if run.step == Run.Step.DELIVER]
+    if not delivering:
+        return
+    by_run: dict[int, list[HeldDelivery]] = defaultdict(list)
+    rows = Delivery.objects.filter(run_id__in=delivering)
+    for row in rows.values("run_id", "destination_id", "state", "fence", "tries"):
+        by_run[row.pop("run_id")].append(HeldDelivery(**row))
+    for run in runs:
+        run.deliveries = by_run[run.id]
+
+
+def has_more(scope: Scope, *, now: datetime) -> bool:
+    """Tell whether waiting is worth it: a run is due within a minute or, for a command, unfinished."""
+    if scope != Scope():
+        waiting = [Run.Status.QUEUED, Run.Status.RUNNING]
+        return scope.narrow(Run.objects.filter(status__in=waiting)).exists()
+    soon = Run.objects.queued().filter(available_at__lte=now + SOON, automation__paused_at=None)
+    return soon.exists() and not Control.current().halted_at

@@ -1,0 +1,110 @@
+"""A run as the worker that claimed it holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from automations.models import Attempt
+
+COLUMNS = (
+    "id", "automation_id", "version_id", "provider_id", "batch_id", "input_data", "source_item",
+    "output_data", "status", "step", "started_at", "queued_at", "deadline_at", "execution_time_ms",
+    "estimated_tokens", "fence", "calls", "failures", "postponements", "crashes", "model_index",
+    "answer", "dialogue", "verdicts", "trace", "model", "answered_by", "input_tokens",
+    "output_tokens", "cost_usd", "priority", "lease_until",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class HeldDelivery:
+    """One delivery of a held run, as last committed."""
+
+    destination_id: int
+    state: str
+    fence: int
+    tries: int
+
+
+@dataclass(slots=True)
+class Held:
+    """A claimed run: the columns the runner works on, true as of its last commit."""
+
+    id: int
+    automation_id: str
+    version_id: int
+    provider_id: int
+    batch_id: int | None
+    input_data: dict[str, Any]
+    source_item: str
+    output_data: Any
+    status: str
+    step: str
+    started_at: datetime | None
+    queued_at: datetime
+    deadline_at: datetime | None
+    execution_time_ms: int | None
+    estimated_tokens: int
+    fence: int
+    calls: int
+    failures: int
+    postponements: int
+    crashes: int
+    model_index: int
+    answer: str
+    dialogue: list[dict[str, Any]]
+    verdicts: list[dict[str, Any]]
+    trace: list[dict[str, Any]]
+    model: str
+    answered_by: str
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Decimal | None
+    priority: int
+    lease_until: datetime
+    claimed_at: datetime
+    deliveries: list[HeldDelivery] = field(default_factory=list)
+    first_call: bool = True
+
+    @property
+    def worked_ms(self) -> int:
+        return self.execution_time_ms or 0
+
+
+@dataclass(slots=True)
+class DeliveryChange:
+    """New values for the delivery of a run to a destination."""
+
+    run_id: int
+    destination_id: int
+    values: dict[str, Any]
+
+
+@dataclass(slots=True)
+class ProviderNews:
+    """What one call taught about its provider."""
+
+    provider_id: int
+    endpoint_id: str
+    succeeded: bool = False
+    pause_s: float | None = None
+    circuit_reason: str = ""
+    extra_requests: int = 0
+    extra_tokens: int = 0
+
+
+@dataclass(slots=True)
+class Step:
+    """What one run asks to have committed: its new values and the rows that belong to them."""
+
+    run: Held
+    values: dict[str, Any]
+    attempt: Attempt | None = None
+    intents: list[int] = field(default_factory=list)
+    deliveries: list[DeliveryChange] = field(default_factory=list)
+    news: ProviderNews | None = None
+
+
+LEASE = timedelta(seconds=30)

@@ -1,0 +1,78 @@
+"""Leases: extend those held, give back those that ran out, hand back at shutdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from automations.engine.held import LEASE, Held
+from automations.models import Control, Run
+
+LOST = (
+    "The worker died {n} times while it held this run; it was stopped so that it cannot take "
+    "others along. Look at the input's size and at the worker's memory, then run it again."
+)
+
+
+@dataclass(slots=True)
+class Pulse:
+    """What a beat learned about the runs held: which are still ours, and which must stop."""
+
+    held: dict[int, int] = field(default_factory=dict)
+    cancel: set[int] = field(default_factory=set)
+    hand_back: set[int] = field(default_factory=set)
+
+
+def beat(owner: str, runs: Sequence[Held], *, now: datetime) -> Pulse:
+    """Extend the leases of exactly these runs and return what became of them.
+
+    The lease names the ids held: a claim whose commit answer was lost must run out.
+    """
+    ids = [run.id for run in runs]
+    mine = Run.objects.running().filter(pk__in=ids, lease_owner=owner)
+    halted = Control.current().halted_at is not None
+    pulse = Pulse()
+    with transaction.atomic():
+        mine.update(lease_until=now + LEASE)
+        rows = mine.values_list("id", "fence", "cancel_requested_at", "automation__paused_at")
+        for run_id, fence, cancel, paused in rows:
+            pulse.held[run_id] = fence
+            if cancel:
+                pulse.cancel.add(run_id)
+            elif paused or halted:
+                pulse.hand_back.add(run_id)
+    return pulse
+
+
+def reap(*, now: datetime) -> int:
+    """Give runs whose lease ran out back to the queue; return how many were found.
+
+    A cancelled one ends; one that has taken its worker down `Run.MAX_CRASHES` times fails.
+    """
+    expired = Run.objects.running().filter(lease_until__lt=now)
+    cleared = {"lease_owner": "", "lease_until": None, "crashes": F("crashes") + 1}
+    with transaction.atomic():
+        cancelled = expired.exclude(cancel_requested_at=None).update(
+            status=Run.Status.CANCELLED, completed_at=now, fence=F("fence") + 1, **cleared
+        )
+        poisoned = expired.filter(crashes__gte=Run.MAX_CRASHES - 1).update(
+            status=Run.Status.FAILED,
+            completed_at=now,
+            fence=F("fence") + 1,
+            error_category=Run.ErrorCategory.INTERNAL_ERROR,
+            error_code="worker_lost",
+            error_message=LOST.format(n=Run.MAX_CRASHES),
+            **cleared,
+        )
+        returned = expired.update(status=Run.Status.QUEUED, available_at=now, **cleared)
+    return cancelled + poisoned + returned
+
+
+def hand_back(owner: str, ids: Iterable[int], *, now: datetime) -> int:
+    """Return running rows of this owner to the queue at once, without counting a crash."""
+    mine = Run.objects.running().filter(pk__in=list(ids), lease_owner=owner)
+    return mine.update(status=Run.Status.QUEUED, available_at=now, lease_owner="", lease_until=None)

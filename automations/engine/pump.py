@@ -1,0 +1,328 @@
+"""The pump: claims runs, works on many at once, commits in batches, and ends when idle."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import structlog
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from automations.engine import signs
+from automations.engine.bench import Lost
+from automations.engine.claims import Claimer, Scope, has_more
+from automations.engine.clock import DatabaseClock
+from automations.engine.endpoints import is_embedded, resolve
+from automations.engine.held import LEASE, Held, Step
+from automations.engine.leases import Pulse, beat, hand_back, reap
+from automations.engine.llm import Client, Endpoint
+from automations.engine.recipes import Recipe, Recipes
+from automations.engine.runner import execute
+from automations.engine.outage import is_outage
+from automations.engine.settle import settle_each
+from automations.models import Run
+from automations.outbound import Allowance, OutboundClient
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+SURE_BEFORE = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a pump works: sizes in runs, times in seconds."""
+
+    concurrency: int = 64
+    budget_s: float = 240.0
+    linger_s: float = 5.0
+    grace_s: float = 20.0
+    beat_s: float = 3.0
+    reap_s: float = 10.0
+    poll_s: float = 0.1
+    gather_s: float = 0.02
+
+
+@dataclass(slots=True)
+class Report:
+    """What a pump did: runs it started, and whether due work is left."""
+
+    started: int = 0
+    left: bool = False
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A step waiting for its commit."""
+
+    step: Step
+    done: asyncio.Future[bool]
+
+
+def _outbound() -> OutboundClient:
+    return OutboundClient(Allowance.for_purpose("destination"))
+
+
+@dataclass(slots=True)
+class Pump:
+    """One worker's loop over the Run table; the event loop never touches the database itself.
+
+    Every database call goes through one thread with one connection. `stopping` is asked often:
+    once it says yes nothing more is claimed, and after the grace what is left is handed back.
+    `winding_down` is called when claiming ends, so that another pump may take this one's place.
+    """
+
+    owner: str
+    pace: Pace = field(default_factory=Pace)
+    scope: Scope = field(default_factory=Scope)
+    stopping: Callable[[], bool] = lambda: False
+    winding_down: Callable[[], None] = lambda: None
+    outbound: OutboundClient = field(default_factory=_outbound)
+    _clock: DatabaseClock = field(default_factory=DatabaseClock)
+    _recipes: Recipes = field(default_factory=Recipes)
+    _held: dict[int, tuple[Held, asyncio.Task[None]]] = field(default_factory=dict)
+    _pending: list[_Pending] = field(default_factory=list)
+    _clients: dict[Endpoint, Client] = field(default_factory=dict)
+    _why: dict[int, str] = field(default_factory=dict)
+    _thread: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="pump-db")
+    )
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _calls: asyncio.Semaphore = field(init=False)
+    _claimer: Claimer = field(init=False)
+    _report: Report = field(default_factory=Report)
+    _chores: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._calls = asyncio.Semaphore(self.pace.concurrency)
+        self._claimer = Claimer(self.owner, self.scope)
+
+    # --- what runs use (the Bench) ---------------------------------------------------------
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    def call_slot(self) -> asyncio.Semaphore:
+        return self._calls
+
+    def is_sure_of(self, run: Held) -> bool:
+        """Tell whether the lease has enough left to begin something that cannot be undone.
+
+        By the wall clock: a monotonic one stops while a machine is suspended.
+        """
+        return self.now() < run.lease_until - SURE_BEFORE
+
+    async def recipe(self, version_id: int) -> Recipe:
+        fresh = self._recipes.fresh(version_id)
+        return fresh or await self._db(self._recipes.get, version_id)
+
+    async def client(self, recipe: Recipe) -> Client:
+        # Only the embedded model takes its time: it may have to be started.
+        if is_embedded(recipe.provider):
+            endpoint = await asyncio.to_thread(resolve, recipe.provider)
+        else:
+            endpoint = resolve(recipe.provider)
+        if endpoint not in self._clients:
+            self._clients[endpoint] = await Client(endpoint).__aenter__()
+        return self._clients[endpoint]
+
+    async def commit(self, step: Step) -> None:
+        pending = _Pending(step, asyncio.get_running_loop().create_future())
+        self._pending.append(pending)
+        self._wake.set()
+        if not await pending.done:
+            raise Lost
+        for name, value in step.values.items():
+            if name in Held.__slots__:
+                setattr(step.run, name, value)
+
+    # --- the loop --------------------------------------------------------------------------
+
+    async def run(self) -> Report:
+        """Work until nothing is due, the budget is spent or `stopping`; return what was done."""
+        chores = [asyncio.create_task(self._beats()), asyncio.create_task(self._reaps())]
+        try:
+            await self._db(self._clock.sync)
+            async with self.outbound:
+                await self._loop()
+                await self._wind_down()
+                await self._close_clients()
+        finally:
+            for chore in chores:
+                chore.cancel()
+            await self._db(_close_connection)
+            self._thread.shutdown()
+        return self._report
+
+    async def _loop(self) -> None:
+        began = idle_since = time.monotonic()
+        while not self.stopping() and time.monotonic() - began < self.pace.budget_s:
+            signs.show_life()
+            busy = await self._exchange(self._room())
+            if busy or self._held:
+                idle_since = time.monotonic()
+            elif time.monotonic() - idle_since >= self.pace.linger_s:
+                if not await self._db(has_more, self.scope, now=self.now()):
+                    return
+                idle_since = time.monotonic()
+            await self._pause()
+        self._report.left = True
+
+    async def _pause(self) -> None:
+        """Wait for a result or the next poll, then a little longer so that results gather."""
+        try:
+            async with asyncio.timeout(self.pace.poll_s):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        if len(self._held) > 8:
+            await asyncio.sleep(self.pace.gather_s)
+
+    def _room(self) -> int:
+        """A quarter more than can be called at once: a free slot never waits for the database."""
+        asking = sum(
+            run.step in (Run.Step.SOURCE, Run.Step.MODEL) for run, _ in self._held.values()
+        )
+        ahead = self.pace.concurrency + max(1, self.pace.concurrency // 4)
+        return min(ahead - asking, 2 * ahead - len(self._held))
+
+    async def _exchange(self, room: int) -> bool:
+        """Commit what is pending and claim up to `room` runs, in one hop to the database."""
+        self._wake.clear()
+        batch, self._pending = self._pending, []
+        if not batch and room <= 0:
+            return False
+        held, claimed = await self._db(self._settle_and_claim, [p.step for p in batch], room)
+        for pending in batch:
+            if not pending.done.done():
+                pending.done.set_result(pending.step.run.id in held)
+        for run in claimed:
+            self._start(run)
+        return bool(batch or claimed)
+
+    def _settle_and_claim(self, steps: list[Step], room: int) -> tuple[set[int], list[Held]]:
+        with transaction.atomic():
+            held = settle_each(steps, now=self.now()) if steps else set()
+            return held, self._claimer.claim(room, now=self.now())
+
+    def _start(self, run: Held) -> None:
+        self._report.started += 1
+        task = asyncio.create_task(self._work(run), name=f"run-{run.id}")
+        self._held[run.id] = (run, task)
+
+    async def _work(self, run: Held) -> None:
+        with structlog.contextvars.bound_contextvars(run=run.id):
+            try:
+                await execute(run, self)
+            except Lost:
+                log.info("run_lost")
+            except asyncio.CancelledError:
+                await self._stopped(run)
+            finally:
+                self._held.pop(run.id, None)
+                self._wake.set()
+
+    async def _stopped(self, run: Held) -> None:
+        """Say what becomes of a run that this pump stopped: cancelled, or back to the queue."""
+        if self._why.pop(run.id, "") == "cancel":
+            values = {"status": Run.Status.CANCELLED, "completed_at": self.now()}
+            values |= {"lease_owner": "", "lease_until": None, "error_message": "Cancelled."}
+            await asyncio.shield(self._db(self._settle_and_claim, [Step(run, values)], 0))
+
+    # --- chores ----------------------------------------------------------------------------
+
+    async def _beats(self) -> None:
+        while True:
+            await asyncio.sleep(self.pace.beat_s)
+            runs = [run for run, _ in self._held.values()]
+            now = self.now()
+            pulse = await self._db(beat, self.owner, runs, now=now)
+            for run in runs:
+                self._heed(run, pulse, now)
+
+    def _heed(self, run: Held, pulse: Pulse, now: datetime) -> None:
+        if run.id not in self._held:
+            return
+        if pulse.held.get(run.id) == run.fence:
+            run.lease_until = now + LEASE
+        elif not self._is_settling(run):
+            self._stop(run, "lost")
+            return
+        # What is on its way out is not called back: a half-sent output helps nobody.
+        if run.step == Run.Step.DELIVER:
+            return
+        if run.id in pulse.cancel:
+            self._stop(run, "cancel")
+        elif run.id in pulse.hand_back:
+            self._stop(run, "hand back")
+
+    def _is_settling(self, run: Held) -> bool:
+        return any(pending.step.run is run for pending in self._pending)
+
+    def _stop(self, run: Held, why: str) -> None:
+        self._why[run.id] = why
+        self._held[run.id][1].cancel()
+        if why == "hand back":
+            self._background(self._db(hand_back, self.owner, [run.id], now=self.now()))
+
+    def _background(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+    async def _reaps(self) -> None:
+        while True:
+            await asyncio.sleep(self.pace.reap_s)
+            await self._db(self._clock.sync)
+            await self._db(reap, now=self.now())
+
+    async def _wind_down(self) -> None:
+        """Finish what is in flight; after the grace hand the rest back at once."""
+        self.winding_down()
+        deadline = time.monotonic() + self.pace.grace_s
+        patient = not self.stopping()
+        while self._held and (patient or time.monotonic() < deadline):
+            if patient and self.stopping():
+                patient, deadline = False, time.monotonic() + self.pace.grace_s
+            await self._exchange(0)
+            await self._pause()
+        left = list(self._held)
+        for run_id in left:
+            self._why[run_id] = "hand back"
+            self._held[run_id][1].cancel()
+        if left:
+            await self._db(hand_back, self.owner, left, now=self.now())
+
+    async def _close_clients(self) -> None:
+        for client in self._clients.values():
+            await client.__aexit__(None, None, None)
+
+    # --- the database ----------------------------------------------------------------------
+
+    async def _db(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run `work` in the database thread; while the database is away, wait and repeat.
+
+        Everything sent through here is fenced or read-only, so repeating it is safe.
+        """
+        wait_s = 0.2
+        while True:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._thread, lambda: work(*args, **kwargs)
+                )
+            except (OperationalError, InterfaceError) as error:
+                if not is_outage(error):
+                    raise
+                log.warning("database_away", error=type(error).__name__, again_in_s=wait_s)
+                self._thread.submit(_close_connection)
+                await asyncio.sleep(wait_s)
+                wait_s = min(5.0, wait_s * 2)
+
+
+def _close_connection() -> None:
+    """Close the calling thread's connection: `connection` is another one in each thread."""
+    connection.close()

@@ -1,0 +1,108 @@
+"""Commit what runs have reached: fenced, many at once, safe to repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, transaction
+
+from automations.engine.bulk import Change, update_many
+from automations.engine.held import DeliveryChange, Step
+from automations.engine.limits import learn
+from automations.engine.outage import is_outage
+from automations.models import Attempt, Delivery, Run
+
+log = structlog.get_logger(__name__)
+
+
+def settle_each(steps: Sequence[Step], *, now: datetime) -> set[int]:
+    """Settle all steps together; if the database refuses one, settle them one by one.
+
+    A step that it refuses by itself ends its run: a poisoned row must not hold up the others.
+    """
+    try:
+        with transaction.atomic():
+            return settle(steps, now=now)
+    except DatabaseError as error:
+        if is_outage(error):
+            raise
+        log.exception("settle_refused", runs=[step.run.id for step in steps])
+    held: set[int] = set()
+    for step in steps:
+        held |= _settle_alone(step, now)
+    return held
+
+
+def _settle_alone(step: Step, now: datetime) -> set[int]:
+    try:
+        with transaction.atomic():
+            return settle([step], now=now)
+    except DatabaseError as error:
+        if is_outage(error):
+            raise
+        values = {
+            "status": Run.Status.FAILED,
+            "completed_at": now,
+            "error_category": Run.ErrorCategory.INTERNAL_ERROR,
+            "error_code": "refused_by_database",
+            "error_message": "The database refused this run's result, and it is our fault.",
+            "traceback": repr(error)[:2000].replace("\x00", ""),
+        }
+        settle([Step(step.run, values_when_let_go(values))], now=now)
+        return set()
+
+
+def settle(steps: Sequence[Step], *, now: datetime) -> set[int]:
+    """Write the steps in the caller's transaction; return the ids of runs still held.
+
+    A run whose fence has moved on is left alone. Everything but a worker's own writes moves the
+    fence, except what returns a run to the queue: a late answer to a run that nobody has claimed
+    since is welcome. Repeating a settle whose commit was lost changes nothing.
+    """
+    held = update_many(Run, [_run_change(step) for step in steps])
+    kept = [step for step in steps if step.run.id in held]
+    attempts = [step.attempt for step in steps if step.attempt]
+    if attempts:
+        # Kept even when the run was lost: the call was made and paid for.
+        Attempt.objects.bulk_create(attempts, ignore_conflicts=True)
+    _add_intents(kept)
+    _change_deliveries([change for step in kept for change in step.deliveries])
+    learn([step.news for step in steps if step.news], now=now)
+    return held
+
+
+def _run_change(step: Step) -> Change:
+    return Change(step.run.id, {"fence": step.run.fence}, step.values)
+
+
+def _add_intents(steps: Sequence[Step]) -> None:
+    rows = [
+        Delivery(
+            run_id=step.run.id,
+            destination_id=destination_id,
+            key=Delivery.key_for(step.run.id, destination_id),
+            state=Delivery.State.SENDING,
+            fence=step.run.fence,
+            tries=1,
+        )
+        for step in steps
+        for destination_id in step.intents
+    ]
+    if rows:
+        Delivery.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _change_deliveries(changes: Sequence[DeliveryChange]) -> None:
+    if not changes:
+        return
+    keys = {Delivery.key_for(c.run_id, c.destination_id): c.values for c in changes}
+    ids = dict(Delivery.objects.filter(key__in=keys).order_by().values_list("key", "id"))
+    update_many(Delivery, [Change(ids[k], {}, v) for k, v in keys.items() if k in ids])
+
+
+def values_when_let_go(values: dict[str, Any]) -> dict[str, Any]:
+    """Return `values` with the lease cleared, for a run that leaves this worker."""
+    return {**values, "lease_owner": "", "lease_until": None}

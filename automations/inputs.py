@@ -1,0 +1,81 @@
+"""Input as people give it (a text, a file, key=value pairs) made into `input_data`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+
+from automations.errors import Problem, WrongState
+from automations.models import Automation
+from automations.text import clean_data, clean_text, decode_text, human_size
+
+
+def input_from_text(automation: Automation, data: bytes, *, name: str) -> dict[str, Any]:
+    """Return the input that a file's bytes make.
+
+    Plain text is `{"content": text}`. A `.json` file, or a JSON object given to an automation
+    that takes other fields than `content`, is the input itself.
+
+    Raises:
+        Problem: too large, not text, or not the JSON it should be (source_error).
+    """
+    limit = settings.MAX_INPUT_BYTES
+    if len(data) > limit:
+        size = human_size(len(data))
+        message = f"{name} has {size}; at most {human_size(limit)} are allowed, so shorten or split it."
+        raise Problem(message, category="source_error", code="too_large")
+    text = clean_text(decode_text(data, name=name)).text
+    if name.lower().endswith(".json"):
+        return _json_object(text, name)
+    if not automation.takes_plain_text and text.lstrip().startswith("{"):
+        return _json_object(text, name)
+    return {_text_field(automation): text}
+
+
+def input_from_values(automation: Automation, pairs: Iterable[str]) -> dict[str, Any]:
+    """Return the input that KEY=VALUE pairs make; numbers and booleans follow the input schema.
+
+    Raises:
+        WrongState: a pair without `=`, a field the automation does not know, or a wrong type.
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise WrongState(f"--set {pair} has no “=”; write --set name=value.")
+        if name not in automation.input_names:
+            known = ", ".join(automation.input_names)
+            raise WrongState(f"{automation} has no input field {name!r}; known: {known}.")
+        values[name] = _typed(automation, name, clean_text(value).text)
+    return values
+
+
+def _typed(automation: Automation, name: str, value: str) -> Any:
+    kind = automation.input_schema["properties"][name].get("type", "string")
+    if kind == "string":
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise WrongState(f"{name} takes a value of type {kind}; {value!r} is none.") from error
+
+
+def _text_field(automation: Automation) -> str:
+    """Return the field a plain text goes to: content, else the first one."""
+    names = automation.input_names
+    return "content" if "content" in names or not names else names[0]
+
+
+def _json_object(text: str, name: str) -> dict[str, Any]:
+    try:
+        parsed = clean_data(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        message = f"{name} is not valid JSON; mend it or give plain text."
+        raise Problem(message, category="source_error", code="not_json") from error
+    if not isinstance(parsed, dict):
+        message = f"{name} holds no JSON object; write {{\"field\": value}}."
+        raise Problem(message, category="source_error", code="not_json")
+    return parsed

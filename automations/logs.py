@@ -1,0 +1,39 @@
+"""Structured logs: one JSON object a line, UTC, secrets redacted, no content by default."""
+
+import logging
+from typing import Any
+
+import structlog
+
+from automations.redaction import redact
+
+
+def _redacted(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    return {k: redact(v) if isinstance(v, str) else v for k, v in event.items()}
+
+
+_SHARED: list[structlog.types.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+]
+
+
+def json_formatter() -> logging.Formatter:
+    """Build the formatter named in `settings.LOGGING` and point structlog at it."""
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder()],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _redacted,
+            structlog.processors.JSONRenderer(default=str),
+        ],
+    )

@@ -1,0 +1,139 @@
+"""Run an automation once, in this process, through the same engine and ledger as a worker."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.serializers.json import DjangoJSONEncoder
+
+from automations import services
+from automations.errors import AutomationsError, Problem
+from automations.inputs import input_from_text, input_from_values
+from automations.models import Automation, Run, Version
+
+USAGE = 2
+
+
+class Command(BaseCommand):
+    help = "Run an automation once and print its output (exit 0 success, 1 failed, 2 usage)."
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        # Django's own --version gives way to ours.
+        return super().create_parser(prog_name, subcommand, conflict_handler="resolve", **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("slug", help="the automation's short name, e.g. content_repurposer")
+        parser.add_argument("--input", metavar="FILE", help="a text or JSON file; - is stdin")
+        parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="pairs")
+        parser.add_argument("--version", type=int, dest="number", metavar="N")
+        parser.add_argument("--json", action="store_true", help="print the run as one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        automation = find_automation(options["slug"])
+        try:
+            run = self._start(automation, options)
+        except Problem as problem:
+            run = services.record_rejected(
+                automation, problem, by=services.SYSTEM, item=options["input"] or ""
+            )
+        except AutomationsError as error:
+            raise CommandError(str(error), returncode=USAGE) from error
+        run = self._drive(run)
+        self._print(run, as_json=options["json"])
+        sys.exit(0 if run.status in (Run.Status.SUCCESS, Run.Status.AWAITING_APPROVAL) else 1)
+
+    def _start(self, automation: Automation, options: dict[str, Any]) -> Run:
+        version = _find_version(automation, options["number"])
+        values = input_from_values(automation, options["pairs"])
+        if options["input"]:
+            values = {**_read_input(automation, options["input"]), **values}
+        if not values and not options["input"]:
+            return self._start_from_source(automation)
+        return services.submit_run(
+            automation, values, by=services.SYSTEM, origin=services.SHELL, version=version
+        )
+
+    def _start_from_source(self, automation: Automation) -> Run:
+        started = services.run_source(automation, by=services.SYSTEM, origin=services.SHELL)
+        if isinstance(started, Run):
+            return started
+        raise CommandError(
+            f"The source holds {started.total} items, queued as batch {started.pk}; "
+            "follow it with a worker, or give one --input.",
+            returncode=USAGE,
+        )
+
+    def _drive(self, run: Run) -> Run:
+        from automations.engine.oneshot import drive
+
+        if not run.is_final:
+            drive(run_id=run.pk)
+            run.refresh_from_db()
+        if run.status == Run.Status.QUEUED:
+            run = services.cancel_run(run, by=services.SYSTEM)
+        return run
+
+    def _print(self, run: Run, *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(as_object(run), cls=DjangoJSONEncoder, ensure_ascii=False))
+        elif run.status in (Run.Status.SUCCESS, Run.Status.AWAITING_APPROVAL):
+            self.stdout.write(run.output_text)
+        if run.answered_by:
+            self.stderr.write(f"Run {run.pk}: answered by {run.model} at {run.answered_by}.")
+        if run.status == Run.Status.AWAITING_APPROVAL:
+            self.stderr.write(f"Run {run.pk} awaits approval; approve it on its page to deliver.")
+        elif run.status != Run.Status.SUCCESS:
+            category = run.error_category or run.status
+            self.stderr.write(f"Run {run.pk} {run.status} ({category}): {run.error_message}")
+
+
+def as_object(run: Run) -> dict[str, Any]:
+    """Return the run as commands print it."""
+    return {
+        "id": run.pk,
+        "automation": run.automation_id,
+        "status": run.status,
+        "output_data": run.output_data,
+        "error_category": run.error_category or None,
+        "error_message": run.error_message,
+        "error_code": run.error_code or None,
+        "attempts": run.calls,
+        "cost_usd": run.cost_usd,
+        "execution_time_ms": run.execution_time_ms,
+        "model": run.model or None,
+        "answered_by": run.answered_by or None,
+    }
+
+
+def find_automation(slug: str) -> Automation:
+    """Return the automation or end the command with the known names."""
+    found = Automation.objects.filter(slug=slug).first()
+    if found:
+        return found
+    known = ", ".join(Automation.objects.values_list("slug", flat=True)[:20])
+    hint = f"known: {known}" if known else "there are none; try `manage.py load_demo`"
+    raise CommandError(f"There is no automation {slug!r}; {hint}.", returncode=USAGE)
+
+
+def _find_version(automation: Automation, number: int | None) -> Version | None:
+    if number is None:
+        return None
+    found = automation.versions.filter(number=number).first()
+    if found:
+        return found
+    raise CommandError(f"{automation} has no version {number}.", returncode=USAGE)
+
+
+def _read_input(automation: Automation, name: str) -> dict[str, Any]:
+    if name == "-":
+        return input_from_text(automation, sys.stdin.buffer.read(), name="standard input")
+    path = Path(name)
+    if not path.is_file():
+        raise CommandError(f"There is no file {name}; check the path.", returncode=USAGE)
+    return input_from_text(automation, path.read_bytes(), name=path.name)
+
+

@@ -1,0 +1,89 @@
+"""Queue a run per row of a CSV or JSONL file."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from automations import services
+from automations.errors import AutomationsError
+from automations.management.commands.run_automation import USAGE, find_automation
+from automations.models import Automation, Batch, Run, Worker
+from automations.rows import read_rows
+
+OPEN = (Run.Status.QUEUED, Run.Status.RUNNING)
+
+
+class Command(BaseCommand):
+    help = "Queue a run per row of a CSV or JSONL file; with --wait, see it through."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("slug")
+        parser.add_argument("file", help="FILE.csv with a header line, or FILE.jsonl")
+        parser.add_argument("--wait", action="store_true", help="return when every run has ended")
+        parser.add_argument("--json", action="store_true", help="print the counts as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        automation = find_automation(options["slug"])
+        path = Path(options["file"])
+        try:
+            batch = self._submit(automation, path)
+        except AutomationsError as error:
+            raise CommandError(str(error), returncode=USAGE) from error
+        if options["wait"]:
+            self._see_through(batch)
+        counts = summary(batch)
+        line = json.dumps(counts) if options["json"] else _sentence(batch, counts)
+        self.stdout.write(line)
+        sys.exit(1 if options["wait"] and counts["failed"] else 0)
+
+    def _submit(self, automation: Automation, path: Path) -> Batch:
+        if not path.is_file():
+            raise CommandError(f"There is no file {path}; check the path.", returncode=USAGE)
+        total = sum(1 for _ in read_rows(automation, path))
+        if not total:
+            raise CommandError(f"{path.name} has no rows; nothing was queued.", returncode=USAGE)
+        rows = tqdm(read_rows(automation, path), total=total, desc="queueing", disable=None)
+        return services.submit_batch(automation, rows, by=services.SYSTEM, name=path.name)
+
+    def _see_through(self, batch: Batch) -> None:
+        if not Worker.alive().exists():
+            self._work_here(batch)
+            return
+        with tqdm(total=batch.total, desc="running", disable=None) as bar:
+            while batch.runs.filter(status__in=OPEN).exists():
+                bar.update(_ended(batch) - bar.n)
+                time.sleep(0.5)
+            bar.update(_ended(batch) - bar.n)
+
+    def _work_here(self, batch: Batch) -> None:
+        """No worker is alive: do the work in this process."""
+        from automations.engine.oneshot import drive
+
+        self.stderr.write("No worker is alive, so this command does the work itself.")
+        drive(batch_id=batch.pk)
+
+
+def summary(batch: Batch) -> dict[str, int]:
+    """Return the batch's counts as commands print them."""
+    counts = batch.counts()
+    ended = {status: counts.get(status, 0) for status in ("success", "failed", "cancelled")}
+    return {"batch": batch.pk, "total": batch.total, **ended}
+
+
+def _ended(batch: Batch) -> int:
+    return batch.runs.exclude(status__in=OPEN).count()
+
+
+def _sentence(batch: Batch, counts: dict[str, int]) -> str:
+    left = counts["total"] - counts["success"] - counts["failed"] - counts["cancelled"]
+    return (
+        f"Batch {batch.pk}: {counts['total']} runs, {counts['success']} success, "
+        f"{counts['failed']} failed, {counts['cancelled']} cancelled, {left} to go."
+    )

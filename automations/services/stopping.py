@@ -1,0 +1,102 @@
+"""Verbs that stop: cancel, pause, halt; and their opposites."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from automations.audit import Actor, record
+from automations.errors import WrongState
+from automations.models import Automation, Batch, Control, Run
+from automations.queue import ring_on_commit
+from automations.services.acting import require
+
+def cancel_run(run: Run, *, by: Actor) -> Run:
+    """Cancel a queued or waiting run at once; ask a running one to stop within a beat.
+
+    Raises:
+        WrongState: the run has ended.
+    """
+    require(by, "automations.start_run")
+    with transaction.atomic():
+        changed = _cancel_waiting(Run.objects.filter(pk=run.pk)) or _ask_to_stop(
+            Run.objects.filter(pk=run.pk)
+        )
+        if not changed:
+            raise WrongState(f"{run} has ended already; there is nothing to cancel.")
+        record("cancel run", run, by=by, before={"status": run.status})
+    run.refresh_from_db()
+    return run
+
+
+def cancel_batch(batch: Batch, *, by: Actor) -> Batch:
+    """Cancel everything of a batch that has not ended."""
+    require(by, "automations.start_run")
+    with transaction.atomic():
+        _cancel_waiting(batch.runs.all())
+        _ask_to_stop(batch.runs.all())
+        batch.cancelled_at = timezone.now()
+        batch.save(update_fields=["cancelled_at"])
+        record("cancel batch", batch, by=by)
+    return batch
+
+
+def _cancel_waiting(runs: QuerySet[Run]) -> int:
+    waiting = runs.filter(status__in=[Run.Status.QUEUED, Run.Status.AWAITING_APPROVAL])
+    # The fence moves so that a worker's late write cannot bring the run back.
+    return waiting.update(
+        status=Run.Status.CANCELLED,
+        completed_at=timezone.now(),
+        error_message="Cancelled.",
+        fence=F("fence") + 1,
+    )
+
+
+def _ask_to_stop(runs: QuerySet[Run]) -> int:
+    return runs.filter(status=Run.Status.RUNNING).update(cancel_requested_at=timezone.now())
+
+
+def pause(automation: Automation, *, by: Actor) -> Automation:
+    """Stop everything of an automation: queued runs stay queued, running ones are handed back."""
+    return _set_paused(automation, timezone.now(), by=by)
+
+
+def resume(automation: Automation, *, by: Actor) -> Automation:
+    """Let a paused automation go on with what is queued."""
+    return _set_paused(automation, None, by=by)
+
+
+def _set_paused(automation: Automation, when: datetime | None, *, by: Actor) -> Automation:
+    require(by, "automations.pause_automation")
+    with transaction.atomic():
+        before = {"paused": automation.is_paused}
+        automation.paused_at = when
+        automation.save(update_fields=["paused_at", "updated_at"])
+        record("pause" if when else "resume", automation, by=by, before=before)
+        ring_on_commit()
+    return automation
+
+
+def halt(*, by: Actor, reason: str) -> Control:
+    """Pull the kill switch: no worker starts or continues any run until `unhalt`."""
+    return _set_halted(timezone.now(), reason, by=by)
+
+
+def unhalt(*, by: Actor) -> Control:
+    """Release the kill switch."""
+    return _set_halted(None, "", by=by)
+
+
+def _set_halted(when: datetime | None, reason: str, *, by: Actor) -> Control:
+    require(by, "automations.halt_engine")
+    with transaction.atomic():
+        control = Control.current()
+        before = {"halted": bool(control.halted_at)}
+        control.halted_at, control.reason = when, reason[:200]
+        control.save()
+        record("halt" if when else "unhalt", control, by=by, before=before, after={"reason": reason})
+        ring_on_commit()
+    return control

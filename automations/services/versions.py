@@ -1,0 +1,110 @@
+"""Verbs on versions: draft, publish, make live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.forms import model_to_dict
+from django.utils import timezone
+
+from automations.audit import Actor, record
+from automations.errors import WrongState
+from automations.models import Automation, Provider, Source, ValidatorRule, Version
+from automations.services.acting import require
+
+def create_automation(automation: Automation, *, by: Actor) -> Automation:
+    """Save a new automation with its form source and a first draft to fill in."""
+    require(by, "automations.add_automation")
+    with transaction.atomic():
+        automation.save()
+        Source.objects.get_or_create(automation=automation)
+        record("create automation", automation, by=by)
+        create_draft(automation, by=by)
+    return automation
+
+
+def create_draft(automation: Automation, *, by: Actor, source: Version | None = None) -> Version:
+    """Make a new draft, copied from `source`, else from the newest version, else empty."""
+    require(by, "automations.add_version")
+    with transaction.atomic():
+        Automation.objects.select_for_update().get(pk=automation.pk)
+        newest = automation.versions.order_by("-number").first()
+        draft = _copy(source or newest, automation)
+        draft.number = (newest.number if newest else 0) + 1
+        draft.created_by_id = by.pk if by else None
+        draft.save()
+        _copy_rules(source or newest, draft)
+        record("create draft", draft, by=by)
+    return draft
+
+
+def _copy(source: Version | None, automation: Automation) -> Version:
+    if source is None:
+        return Version(automation=automation, provider=Provider.objects.default())
+    skipped = {"id", "automation", "provider", "number", "created_by", "published_at", "published_by"}
+    fields = [f.name for f in Version._meta.concrete_fields if f.name not in skipped]
+    values = {name: getattr(source, name) for name in fields if name != "created_at"}
+    return Version(automation=automation, provider_id=source.provider_id, **{**values, "note": ""})
+
+
+def _copy_rules(source: Version | None, draft: Version) -> None:
+    rules: Iterable[ValidatorRule] = source.validator_rules.all() if source else default_rules()
+    for rule in rules:
+        values = model_to_dict(rule, exclude=["id", "version"])
+        ValidatorRule.objects.create(version=draft, **values)
+
+
+def default_rules() -> list[ValidatorRule]:
+    """Return the published length checks: input 100-50,000, output 50-1,300 characters."""
+    bounds = {
+        ValidatorRule.Direction.INPUT: {"min_stripped": 100, "max_raw": 50_000},
+        ValidatorRule.Direction.OUTPUT: {"min_stripped": 50, "max_raw": 1_300},
+    }
+    return [ValidatorRule(direction=d, kind="length", settings=s) for d, s in bounds.items()]
+
+
+def publish_version(version: Version, *, by: Actor) -> Version:
+    """Freeze a draft.
+
+    Raises:
+        NotAllowed: the person may not publish.
+        WrongState: it is published already.
+        ValidationError: the recipe is not complete.
+    """
+    require(by, "automations.publish_version")
+    version.full_clean(exclude=["number"])
+    with transaction.atomic():
+        now = timezone.now()
+        by_id = by.pk if by else None
+        drafts = Version.objects.drafts().filter(pk=version.pk)
+        if not drafts.update(published_at=now, published_by_id=by_id):
+            raise WrongState(f"{version} is published already.")
+        version.refresh_from_db()
+        record("publish version", version, by=by)
+    return version
+
+
+def make_live(version: Version, *, by: Actor) -> Version:
+    """Point the automation at this version: new runs use it at once, running ones go on.
+
+    Raises:
+        NotAllowed: in production this needs the approver's right, before it the editor's.
+        WrongState: the version is a draft.
+    """
+    automation = version.automation
+    production = automation.stage == Automation.Stage.PRODUCTION
+    require(by, "automations.make_live" if production else "automations.change_version")
+    if not version.is_published:
+        raise WrongState(f"{version} is a draft; publish it first, then make it live.")
+    with transaction.atomic():
+        before = {"live_version": _number(automation.live_version)}
+        automation.live_version = version
+        automation.save(update_fields=["live_version", "updated_at"])
+        after = {"live_version": version.number}
+        record("make live", automation, by=by, before=before, after=after)
+    return version
+
+
+def _number(version: Version | None) -> int | None:
+    return version.number if version else None

@@ -1,0 +1,5 @@
+"""The ground floor's URLs."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,62 @@
+"""The length validator: enough to work with, not more than allowed."""
+
+from typing import Any
+
+from django import forms
+
+from automations.validators.base import Subject, Validator, Verdict
+
+PUBLISHED = {
+    "input": {"min_stripped": 100, "max_raw": 50_000},
+    "output": {"min_stripped": 50, "max_raw": 1_300},
+}
+
+
+class LengthForm(forms.Form):
+    """The two bounds, both inclusive, in characters (code points)."""
+
+    min_stripped = forms.IntegerField(
+        label="At least",
+        min_value=0,
+        max_value=10_000_000,
+        help_text="Characters needed, not counting white space at both ends.",
+    )
+    max_raw = forms.IntegerField(
+        label="At most",
+        min_value=1,
+        max_value=10_000_000,
+        help_text="Characters allowed, counting everything.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse bounds that no text can meet."""
+        bounds: dict[str, Any] = super().clean() or self.cleaned_data
+        if bounds.get("min_stripped", 0) > bounds.get("max_raw", 10_000_000):
+            raise forms.ValidationError("“At least” is above “at most”; no text can be both.")
+        return bounds
+
+
+class Length(Validator):
+    """Passes when the trimmed text is long enough and the whole text is not too long."""
+
+    kind = "length"
+    label = "Length"
+    help = "The text has at least so many characters after trimming and at most so many in all."
+    directions = frozenset({"input", "output"})
+    settings_form = LengthForm
+
+    @classmethod
+    def defaults(cls, direction: str) -> dict[str, object]:
+        return dict(PUBLISHED[direction])
+
+    def check(self, subject: Subject) -> Verdict:
+        raw, stripped = len(subject.text), len(subject.text.strip())
+        needed, allowed = self.settings["min_stripped"], self.settings["max_raw"]
+        if stripped < needed:
+            message = f"{stripped:,} characters after trimming; needs {needed:,}"
+            return Verdict(passed=False, message=message, code="too_short")
+        if raw > allowed:
+            message = f"{raw:,} characters; at most {allowed:,} allowed"
+            return Verdict(passed=False, message=message, code="too_long")
+        message = f"{raw:,} characters, between {needed:,} and {allowed:,}"
+        return Verdict(passed=True, message=message, code="ok")

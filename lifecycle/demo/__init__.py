@@ -1,0 +1,1 @@
+"""The demo portfolio: what load_demo makes."""

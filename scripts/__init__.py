@@ -1,0 +1,1 @@
+"""What the Makefile runs: installing, testing on both databases, the demo."""

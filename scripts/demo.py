@@ -1,0 +1,76 @@
+"""The demo, from an empty database to a running server; this is `make demo`."""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import environ
+
+from scripts.environment import ROOT
+
+ARTICLE = "lifecycle/demo/inputs/article.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A manage.py command with the words that announce it."""
+
+    title: str
+    command: tuple[str, ...]
+
+
+DATABASE = Step("Database", ("migrate", "--verbosity", "0"))
+PORTFOLIO = Step("Demo portfolio", ("load_demo",))
+MODEL = Step("The embedded model, fetched once", ("fetch_model",))
+RUN = Step(
+    f"content_repurposer makes a post from {ARTICLE}",
+    ("run_automation", "content_repurposer", "--input", ARTICLE),
+)
+LOGIN = Step("Login", ("load_demo", "--login"))
+SERVE = Step("Web and worker, until Ctrl-C", ("up",))
+
+
+def main() -> int:
+    """Run the steps; serve unless DEMO_SERVE=0. Return the first failure's exit code."""
+    environ.Env.read_env(str(ROOT / ".env"), overwrite=False)
+    steps = _steps()
+    for number, step in enumerate(steps, start=1):
+        print(f"\n--- {number} of {len(steps)}: {step.title}", flush=True)
+        try:
+            code = _run(step)
+        except KeyboardInterrupt:
+            return 0 if step is SERVE else _stopped()
+        if code:
+            print(f"The demo ended at: {step.title}.", file=sys.stderr)
+            return code
+    return 0
+
+
+def _stopped() -> int:
+    print("\nStopped. The next `make demo` goes on from here.", file=sys.stderr)
+    return 130
+
+
+def _steps() -> list[Step]:
+    """Return what there is to do; a provider that the environment names needs no model of ours."""
+    provided = os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL")
+    steps = [DATABASE, PORTFOLIO, *([] if provided else [MODEL]), RUN]
+    return steps if os.environ.get("DEMO_SERVE") == "0" else [*steps, LOGIN, SERVE]
+
+
+def _run(step: Step) -> int:
+    started = time.monotonic()
+    process = subprocess.Popen([sys.executable, "manage.py", *step.command], cwd=ROOT)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:  # the terminal has sent it to the command as well
+        process.wait()
+        raise
+    print(f"    ({time.monotonic() - started:.1f} s)", flush=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""What every test shares: the database, the browser, and the fixtures of the test packages."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+
+from scripts.postgres import Server
+
+# Fixtures that belong to a package of tests live there; add its module to this line.
+FIXTURES = ("tests.provider.fixtures", "tests.people")
+pytest_plugins = tuple(name for name in FIXTURES if find_spec(name))
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Without these Chromium calls home in the background, and a shared /dev/shm may be too small.
+BROWSER_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+NO_BROWSER = (
+    "No Chromium was found: install one (Debian: apt-get install chromium) "
+    "or name it in CHROMIUM=/path/to/chromium."
+)
+
+
+# --- database ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Put SQLite's test database into a file, as in production: workers open it as well."""
+    database = connections["default"].settings_dict
+    if connections["default"].vendor == "sqlite":
+        database["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture
+def process_environment(transactional_db: None) -> dict[str, str]:
+    """Return the environment for a process of ours that works on this test's database."""
+    return {**os.environ, "DATABASE_URL": _database_url(connection.settings_dict)}
+
+
+def _database_url(database: dict[str, Any]) -> str:
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{database['NAME']}"
+    named = {name: str(database[name.upper()]) for name in ("host", "port", "user", "password")}
+    return Server("the suite's", **named).database_url(database["NAME"])
+
+
+# --- browser -------------------------------------------------------------------------------
+
+
+def find_chromium() -> str | None:
+    """Return the path of the Chromium to test with, or None."""
+    if named := os.environ.get("CHROMIUM"):
+        return named
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Start the machine's own Chromium; without one the test is skipped, or fails in CI."""
+    path = find_chromium()
+    if path is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(NO_BROWSER)
+    # Playwright keeps an event loop in this thread, which Django takes for an async caller.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    return {
+        **browser_type_launch_args,
+        "executable_path": path,
+        "args": [*BROWSER_ARGUMENTS],
+    }
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark what uses a browser, and run it last: asyncio.run() fails once Playwright has begun."""
+    for item in items:
+        if "browser_name" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+    yield
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it loudly when the browser tests did not run."""
+    reports = terminalreporter.stats.get("skipped", [])
+    count = sum(NO_BROWSER in str(report.longrepr) for report in reports)
+    if count:
+        terminalreporter.section("THE BROWSER TESTS DID NOT RUN", red=True, bold=True)
+        terminalreporter.line(f"{count} tests. {NO_BROWSER}")
