@@ -9,6 +9,6 @@ class AutomationsConfig(AppConfig):
     verbose_name = "Automations"
 
     def ready(self) -> None:
-        from automations import checks, roles  # noqa: F401  checks register themselves
+        from automations import checks, roles  # noqa: F401, PLC0415  models must be loaded first
 
         post_migrate.connect(roles.grant, dispatch_uid="automations.roles.grant")

@@ -29,7 +29,7 @@ def check_debug_is_private(**_: Any) -> list[CheckMessage]:
 def check_queue_outlives_pump(**_: Any) -> list[CheckMessage]:
     """Refuse a queue that would hand out a pump's message twice."""
     queue = settings.Q_CLUSTER
-    if queue["retry"] >= 10 * queue["timeout"]:
+    if int(str(queue["retry"])) >= 10 * int(str(queue["timeout"])):
         return []
     hint = "Keep Q_CLUSTER['retry'] at least ten times its timeout."
     return [Error("The queue would repeat a running pump.", hint=hint, id="automations.E002")]

@@ -25,7 +25,9 @@ def input_from_text(automation: Automation, data: bytes, *, name: str) -> dict[s
     limit = settings.MAX_INPUT_BYTES
     if len(data) > limit:
         size = human_size(len(data))
-        message = f"{name} has {size}; at most {human_size(limit)} are allowed, so shorten or split it."
+        message = (
+            f"{name} has {size}; at most {human_size(limit)} are allowed, so shorten or split it."
+        )
         raise Problem(message, category="source_error", code="too_large")
     text = clean_text(decode_text(data, name=name)).text
     if name.lower().endswith(".json"):
@@ -76,6 +78,6 @@ def _json_object(text: str, name: str) -> dict[str, Any]:
         message = f"{name} is not valid JSON; mend it or give plain text."
         raise Problem(message, category="source_error", code="not_json") from error
     if not isinstance(parsed, dict):
-        message = f"{name} holds no JSON object; write {{\"field\": value}}."
+        message = f'{name} holds no JSON object; write {{"field": value}}.'
         raise Problem(message, category="source_error", code="not_json")
     return parsed

@@ -17,10 +17,12 @@ Message = dict[str, str]
 class Recipe(Protocol):
     """What rendering needs of a version."""
 
-    system_prompt: str
-    user_prompt: str
-    examples: list[dict[str, Any]]
-    output_schema: dict[str, Any] | None
+    @property
+    def system_prompt(self) -> str: ...
+    @property
+    def user_prompt(self) -> str: ...
+    @property
+    def examples(self) -> list[dict[str, Any]]: ...
 
 
 def boundary_for(run_id: int) -> str:

@@ -5,8 +5,20 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 
 MODELS = (
-    "attempt", "auditevent", "automation", "batch", "control", "delivery", "destination",
-    "provider", "run", "source", "trigger", "validatorrule", "version", "worker",
+    "attempt",
+    "auditevent",
+    "automation",
+    "batch",
+    "control",
+    "delivery",
+    "destination",
+    "provider",
+    "run",
+    "source",
+    "trigger",
+    "validatorrule",
+    "version",
+    "worker",
 )
 EDITED = ("automation", "destination", "source", "trigger", "validatorrule", "version")
 

@@ -29,7 +29,9 @@ def read_rows(automation: Automation, path: Path) -> Iterator[dict[str, Any]]:
         for line, row in reader(path):
             yield _checked(automation, row, line)
     except UnicodeDecodeError as error:
-        raise WrongState(f"{path.name} is not UTF-8 text; save it as UTF-8 and try again.") from error
+        raise WrongState(
+            f"{path.name} is not UTF-8 text; save it as UTF-8 and try again."
+        ) from error
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, Any]]:

@@ -24,7 +24,9 @@ def clean_settings(kind: str, settings: Any) -> dict[str, Any]:
     return cleaned
 
 
-def next_time(kind: str, settings: dict[str, Any], after: datetime | None = None) -> datetime | None:
+def next_time(
+    kind: str, settings: dict[str, Any], after: datetime | None = None
+) -> datetime | None:
     """Return the schedule's next time in UTC after `after` (default now)."""
     if kind != "schedule":
         return None
@@ -42,7 +44,9 @@ def upcoming(settings: dict[str, Any], *, after: datetime, count: int) -> list[d
         ticks = CronSim(settings["cron"], after.astimezone(zone))
         return [next(ticks).astimezone(UTC) for _ in range(count)]
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"Unknown time zone {settings['timezone']!r}; e.g. Europe/Berlin.") from error
+        raise ValueError(
+            f"Unknown time zone {settings['timezone']!r}; e.g. Europe/Berlin."
+        ) from error
     except CronSimError as error:
         raise ValueError(f"{settings['cron']!r} is not a cron expression: {error}.") from error
     except StopIteration as error:

@@ -1,15 +1,9 @@
 """Why a model call failed: the category, what follows from it, and the words for the operator."""
 
-import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from automations.engine.parsing import ProviderError
-
-LONGEST_PAUSE_S = 900.0
 
 _QUOTA = frozenset({"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"})
 _TOO_LONG = frozenset(
@@ -165,36 +159,3 @@ def _code_of_refusal(status: int, error: ProviderError, named: set[str]) -> str:
     if named & _NO_MODEL or (status == 404 and "model" in error.message.lower()):
         return "api_model_not_found"
     return "api_config" if status == 404 else "api_bad_request"
-
-
-def pause_asked(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
-    """Return the seconds that Retry-After asks for; None if it is absent, odd or above 15 minutes.
-
-    `retry-after-ms` comes first; `retry-after` may hold seconds or an HTTP date (RFC 9110, 10.2.3).
-    """
-    in_ms = _number(headers.get("retry-after-ms"))
-    if in_ms is not None and 0 <= in_ms <= LONGEST_PAUSE_S * 1000:
-        return in_ms / 1000
-    text = headers.get("retry-after")
-    seconds = _number(text)
-    if seconds is None and text:
-        seconds = _seconds_until(text, now or datetime.now(UTC))
-    return seconds if seconds is not None and 0 <= seconds <= LONGEST_PAUSE_S else None
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _seconds_until(text: str, now: datetime) -> float | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - now).total_seconds()

@@ -123,11 +123,11 @@ class _Busy:
     @classmethod
     def count(cls) -> _Busy:
         busy = cls()
-        rows = Run.objects.running().order_by().values("provider_id", "automation_id")
         calling = models.Count("id", filter=Q(step__in=BEFORE_ANSWER))
-        for row in rows.annotate(n=models.Count("id"), calling=calling):
-            busy.calls[row["provider_id"]] += row["calling"]
-            busy.runs[row["automation_id"]] += row["n"]
+        groups = Run.objects.running().order_by().values_list("provider_id", "automation_id")
+        for provider_id, slug, n, calls in groups.annotate(n=models.Count("id"), calls=calling):
+            busy.calls[provider_id] += calls
+            busy.runs[str(slug)] += n
         return busy
 
 
@@ -185,14 +185,15 @@ def _load_deliveries(runs: Sequence[Held]) -> None:
         return
     by_run: dict[int, list[HeldDelivery]] = defaultdict(list)
     rows = Delivery.objects.filter(run_id__in=delivering)
-    for row in rows.values("run_id", "destination_id", "state", "fence", "tries"):
-        by_run[row.pop("run_id")].append(HeldDelivery(**row))
+    columns = rows.values_list("run_id", "destination_id", "state", "fence", "tries")
+    for run_id, destination_id, state, fence, tries in columns:
+        by_run[run_id].append(HeldDelivery(destination_id, state, fence, tries))
     for run in runs:
         run.deliveries = by_run[run.id]
 
 
 def has_more(scope: Scope, *, now: datetime) -> bool:
-    """Tell whether waiting is worth it: a run is due within a minute or, for a command, unfinished."""
+    """Tell whether waiting is worth it: runs are due within a minute or a command is unfinished."""
     if scope != Scope():
         waiting = [Run.Status.QUEUED, Run.Status.RUNNING]
         return scope.narrow(Run.objects.filter(status__in=waiting)).exists()

@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx2
 import openai
 
-from automations.engine.causes import CAUSES, code_of, pause_asked
+from automations.engine.causes import CAUSES, code_of
 from automations.engine.parsing import (
     Completion,
     ProviderError,
@@ -25,6 +25,7 @@ from automations.errors import Problem
 from automations.outbound import Allowance, OutboundFailed, OutboundRefused, Reply, check_url
 from automations.outbound.rules import place_of
 from automations.outbound.session import GuardedSession
+from automations.pauses import pause_asked
 from automations.redaction import redact
 from automations.text import one_line
 

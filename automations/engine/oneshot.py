@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from django.conf import settings
 
 from automations.engine.claims import Scope
-from automations.engine.pump import Pace, Pump, Report
-from automations.engine.leases import reap
 from automations.engine.clock import DatabaseClock
+from automations.engine.leases import reap
+from automations.engine.pump import Pace, Pump, Report
 
 
 def drive(*, run_id: int | None = None, batch_id: int | None = None) -> Report:

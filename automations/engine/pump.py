@@ -21,9 +21,9 @@ from automations.engine.endpoints import is_embedded, resolve
 from automations.engine.held import LEASE, Held, Step
 from automations.engine.leases import Pulse, beat, hand_back, reap
 from automations.engine.llm import Client, Endpoint
+from automations.engine.outage import is_outage
 from automations.engine.recipes import Recipe, Recipes
 from automations.engine.runner import execute
-from automations.engine.outage import is_outage
 from automations.engine.settle import settle_each
 from automations.models import Run
 from automations.outbound import Allowance, OutboundClient
@@ -73,14 +73,15 @@ class Pump:
 
     Every database call goes through one thread with one connection. `stopping` is asked often:
     once it says yes nothing more is claimed, and after the grace what is left is handed back.
-    `winding_down` is called when claiming ends, so that another pump may take this one's place.
+    `winding_down` is called when claiming ends, with whether work is left, so that another pump
+    may take this one's place.
     """
 
     owner: str
     pace: Pace = field(default_factory=Pace)
     scope: Scope = field(default_factory=Scope)
     stopping: Callable[[], bool] = lambda: False
-    winding_down: Callable[[], None] = lambda: None
+    winding_down: Callable[[bool], None] = lambda _more_left: None
     outbound: OutboundClient = field(default_factory=_outbound)
     _clock: DatabaseClock = field(default_factory=DatabaseClock)
     _recipes: Recipes = field(default_factory=Recipes)
@@ -118,7 +119,7 @@ class Pump:
 
     async def recipe(self, version_id: int) -> Recipe:
         fresh = self._recipes.fresh(version_id)
-        return fresh or await self._db(self._recipes.get, version_id)
+        return await self._db(self._recipes.get, version_id) if fresh is None else fresh
 
     async def client(self, recipe: Recipe) -> Client:
         # Only the embedded model takes its time: it may have to be started.
@@ -282,7 +283,7 @@ class Pump:
 
     async def _wind_down(self) -> None:
         """Finish what is in flight; after the grace hand the rest back at once."""
-        self.winding_down()
+        await self._db(self.winding_down, self._report.left)
         deadline = time.monotonic() + self.pace.grace_s
         patient = not self.stopping()
         while self._held and (patient or time.monotonic() < deadline):

@@ -11,7 +11,7 @@ from automations.models import Run
 
 BASE_S = 1.0
 CAP_S = 60.0
-OTHER_MODEL_HELPS = {"model_not_found", "context_too_long"}
+OTHER_MODEL_HELPS = {"api_model_not_found", "context_too_long"}
 
 
 @dataclass(frozen=True, slots=True)

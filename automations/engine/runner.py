@@ -197,7 +197,7 @@ async def fail(run: Held, bench: Bench, problem: Problem, called: Called | None 
 
 
 async def _broken(run: Held, bench: Bench, error: Exception) -> None:
-    log.exception("run_broke", run=run.id)
+    log.error("run_broke", run=run.id, exc_info=error)
     trace = clean_text(redact("".join(traceback.format_exception(error)))).text[-8000:]
     values = {
         "status": Run.Status.FAILED,

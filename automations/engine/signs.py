@@ -24,7 +24,7 @@ def show_life() -> None:
 
 def silent_for_s() -> float:
     """Return for how many seconds no worker of this tree has shown life."""
-    return time.time() - _life.value
+    return time.time() - float(_life.value)
 
 
 def reset() -> None:

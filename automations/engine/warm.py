@@ -1,9 +1,10 @@
 """Import what is slow to import once, before the worker forks."""
 
+from automations.engine import pricing, pump, testing
+
+__all__ = ["pump", "testing", "up"]
+
 
 def up() -> None:
     """Load the model client, the price list and the runner into this process."""
-    from automations.engine import pricing, pump
-
     pricing.warm_up()
-    assert pump.Pump  # noqa: S101  the import is the point

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import socket
 from dataclasses import dataclass
@@ -37,8 +38,6 @@ class Slot:
 
 def take_slot() -> Slot | None:
     """Return a free slot of this machine, or None when all pumps are running."""
-    import fcntl
-
     settings.LOCKS_DIR.mkdir(parents=True, exist_ok=True)
     for number in range(settings.WORKER_PUMPS):
         fd = os.open(settings.LOCKS_DIR / f"pump-{number}", os.O_RDWR | os.O_CREAT, 0o600)
@@ -60,7 +59,7 @@ def pump_in_slot() -> str:
         f"{socket.gethostname()}:{os.getpid()}:{slot.number}",
         Pace(concurrency=settings.PUMP_CONCURRENCY),
         stopping=signs.told_to_drain,
-        winding_down=lambda: _make_way(slot),
+        winding_down=lambda more_left: _make_way(slot, more_left=more_left),
     )
     try:
         report = asyncio.run(pump.run())
@@ -69,10 +68,10 @@ def pump_in_slot() -> str:
     return f"started {report.started}"
 
 
-def _make_way(slot: Slot) -> None:
+def _make_way(slot: Slot, *, more_left: bool) -> None:
     """Let another pump take over while this one finishes what it holds."""
     slot.release()
-    if not signs.told_to_drain():
+    if more_left and not signs.told_to_drain():
         ring()
 
 

@@ -14,9 +14,7 @@ class AuditEvent(models.Model):
     """One change; append-only, written in the transaction of the change it tells of."""
 
     at = models.DateTimeField(auto_now_add=True)
-    by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
-    )
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     by_name = models.CharField(max_length=150)
     action = models.CharField(max_length=60)
     object_type = models.CharField(max_length=60)

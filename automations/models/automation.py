@@ -41,7 +41,7 @@ class Automation(models.Model):
         max_length=255,
         unique=True,
         validators=[RegexValidator(r"^[a-z][a-z0-9_-]{1,79}$", "Use a-z, 0-9, _ and - (2-80).")],
-        help_text="Short name in URLs, commands and tables, e.g. content_repurposer. Never changes.",
+        help_text="Short name in URLs and tables, like content_repurposer. It never changes.",
     )
     summary = models.CharField(max_length=300, blank=True)
     stage = models.CharField(max_length=16, choices=Stage, default=Stage.IDEA)

@@ -118,5 +118,3 @@ class Provider(models.Model):
         if not self.api_key_sealed:
             return ""
         return encryption.unseal(self.api_key_sealed, binding=str(self.key_binding))
-
-

@@ -137,9 +137,7 @@ class Run(models.Model):
     idempotency_key = models.CharField(  # noqa: DJ001  NULL is "none"; '' would collide
         max_length=200, null=True, blank=True
     )
-    slot = models.CharField(  # noqa: DJ001  NULL is "not from a schedule"
-        max_length=80, null=True, blank=True, unique=True
-    )
+    slot = models.CharField(max_length=80, null=True, blank=True, unique=True)
     source_item = models.CharField(max_length=1000, blank=True, default="", db_default="")
     is_sample = models.BooleanField(default=False, db_default=False)
     is_simulated = models.BooleanField(default=False, db_default=False)
@@ -156,9 +154,7 @@ class Run(models.Model):
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
 
     # How far it is.
-    step = models.CharField(
-        max_length=16, choices=Step, default=Step.MODEL, db_default=Step.MODEL
-    )
+    step = models.CharField(max_length=16, choices=Step, default=Step.MODEL, db_default=Step.MODEL)
     calls = models.PositiveSmallIntegerField(default=0, db_default=0)
     failures = models.PositiveSmallIntegerField(default=0, db_default=0)
     postponements = models.PositiveSmallIntegerField(default=0, db_default=0)
@@ -199,7 +195,12 @@ class Run(models.Model):
                 name="run_status_known",
                 condition=Q(
                     status__in=[
-                        "queued", "running", "awaiting_approval", "success", "failed", "cancelled",
+                        "queued",
+                        "running",
+                        "awaiting_approval",
+                        "success",
+                        "failed",
+                        "cancelled",
                     ]
                 ),
             ),
@@ -283,7 +284,9 @@ class Attempt(models.Model):
     class Meta:
         db_table = "automation_attempts"
         ordering = ["run_id", "number"]
-        constraints = [models.UniqueConstraint(fields=["run", "number"], name="attempt_number_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "number"], name="attempt_number_once")
+        ]
 
     def __str__(self) -> str:
         return f"Attempt {self.number} of run {self.run_id}"
@@ -320,9 +323,7 @@ class Delivery(models.Model):
         db_table = "automation_deliveries"
         ordering = ["run_id", "id"]
         verbose_name_plural = "deliveries"
-        constraints = [
-            models.UniqueConstraint(fields=["run", "destination"], name="delivery_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["run", "destination"], name="delivery_once")]
 
     def __str__(self) -> str:
         return f"Delivery of run {self.run_id} to {self.destination}"

@@ -102,6 +102,16 @@ class Version(models.Model):
     def __str__(self) -> str:
         return f"{self.automation.name} v{self.number}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save a draft.
+
+        Raises:
+            WrongState: the stored row is published, and published versions never change.
+        """
+        if self.pk and Version.objects.published().filter(pk=self.pk).exists():
+            raise WrongState(f"{self} is published and never changes; make a new draft from it.")
+        super().save(*args, **kwargs)
+
     def get_absolute_url(self) -> str:
         return reverse("admin:automations_version_change", args=[self.pk])
 
@@ -140,16 +150,6 @@ class Version(models.Model):
             return ["A template needs an output schema: its {{ names }} are the schema's fields."]
         return prompts.check(self.output_template, list(self.output_schema.get("properties", {})))
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save a draft.
-
-        Raises:
-            WrongState: the stored row is published, and published versions never change.
-        """
-        if self.pk and Version.objects.published().filter(pk=self.pk).exists():
-            raise WrongState(f"{self} is published and never changes; make a new draft from it.")
-        super().save(*args, **kwargs)
-
 
 class ValidatorRule(models.Model):
     """One check of a version's input or output; changes only while the version is a draft."""
@@ -170,9 +170,6 @@ class ValidatorRule(models.Model):
     def __str__(self) -> str:
         return f"{self.get_direction_display()}: {self.kind}"
 
-    def clean(self) -> None:
-        self.settings = validators.clean_settings(self.kind, self.settings, self.direction)
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save a draft's rule.
 
@@ -190,6 +187,9 @@ class ValidatorRule(models.Model):
         """
         _refuse_published([self.version_id])
         return super().delete(*args, **kwargs)
+
+    def clean(self) -> None:
+        self.settings = validators.clean_settings(self.kind, self.settings, self.direction)
 
 
 def _refuse_published(version_ids: Iterable[int]) -> None:
@@ -216,7 +216,9 @@ def _parameter_problems(parameters: object) -> list[str]:
     if not isinstance(parameters, dict):
         return ['Write a JSON object, for example {"seed": 7}.']
     unknown = sorted(set(parameters) - {"top_p", "seed", "stop"})
-    return [f"Unknown parameters: {', '.join(unknown)}. Known: top_p, seed, stop."] if unknown else []
+    return (
+        [f"Unknown parameters: {', '.join(unknown)}. Known: top_p, seed, stop."] if unknown else []
+    )
 
 
 def _names_problems(names: object) -> list[str]:

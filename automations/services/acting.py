@@ -28,4 +28,6 @@ def require(by: Actor, right: str) -> None:
     """
     if by is not None and by.has_perm(right):  # type: ignore[union-attr]
         return
-    raise NotAllowed(f"You lack the right “{right}”; ask an administrator to add you to a role that has it.")
+    raise NotAllowed(
+        f"You lack the right “{right}”; ask an administrator to add you to a role that has it."
+    )

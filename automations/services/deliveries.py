@@ -14,6 +14,7 @@ from automations.models import Delivery, Run
 from automations.queue import ring_on_commit
 from automations.services.acting import require
 
+
 def approve_delivery(run: Run, *, by: Actor) -> Run:
     """Send a waiting output on its way.
 

@@ -11,6 +11,7 @@ from automations.models import Run, Trigger
 from automations.services.acting import SYSTEM
 from automations.services.starting import Origin, run_source, submit_run
 
+
 def fire_due_triggers(*, now: datetime | None = None) -> int:
     """Start a run for each schedule that is due, once per intended time; return how many."""
     moment = now or timezone.now()
@@ -19,8 +20,10 @@ def fire_due_triggers(*, now: datetime | None = None) -> int:
 
 
 def _fire(trigger: Trigger, now: datetime) -> int:
-    intended = trigger.next_at
-    origin = Origin(Run.Origin.SCHEDULE, trigger=trigger, slot=f"{trigger.pk}:{intended.isoformat()}")
+    intended = trigger.next_at or now
+    origin = Origin(
+        Run.Origin.SCHEDULE, trigger=trigger, slot=f"{trigger.pk}:{intended.isoformat()}"
+    )
     upcoming = triggers.next_time(trigger.kind, trigger.settings, now)
     trouble = ""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -32,6 +33,7 @@ class Origin:
 
 PERSON = Origin()
 SHELL = Origin(Run.Origin.SHELL)
+
 
 def submit_run(
     automation: Automation, input_data: Mapping[str, Any], *, by: Actor,
@@ -139,11 +141,13 @@ def _existing(automation: Automation, origin: Origin) -> Run | None:
     return Run.objects.filter(slot=origin.slot).first() if origin.slot else None
 
 
-def _new_run(
-    version: Version, input_data: Mapping[str, Any], *, by: Actor, origin: Origin
-) -> Run:
+def _new_run(version: Version, input_data: Mapping[str, Any], *, by: Actor, origin: Origin) -> Run:
     now = timezone.now()
-    size = len(version.system_prompt) + len(version.user_prompt) + sum(len(str(v)) for v in input_data.values())
+    size = (
+        len(version.system_prompt)
+        + len(version.user_prompt)
+        + sum(len(str(v)) for v in input_data.values())
+    )
     return Run(
         automation_id=version.automation.slug,
         version=version,
@@ -171,7 +175,9 @@ def _submit_rows(
     version: Version, rows: Iterable[Mapping[str, Any]], *, by: Actor, name: str
 ) -> Batch:
     by_id = by.pk if by else None
-    batch = Batch.objects.create(automation=version.automation, name=name[:200], created_by_id=by_id)
+    batch = Batch.objects.create(
+        automation=version.automation, name=name[:200], created_by_id=by_id
+    )
     chunk: list[Run] = []
     for row in rows:
         chunk.append(_batch_run(version, batch, row, by))
@@ -186,8 +192,10 @@ def _submit_rows(
 def _batch_run(version: Version, batch: Batch, row: Mapping[str, Any], by: Actor) -> Run:
     origin = Origin(Run.Origin.BATCH)
     item = row.get("_item")
-    run = _from_item(version, str(item), by=by, origin=origin) if item else _new_run(
-        version, row, by=by, origin=origin
+    run = (
+        _from_item(version, str(item), by=by, origin=origin)
+        if item
+        else _new_run(version, row, by=by, origin=origin)
     )
     run.batch, run.priority = batch, Run.BULK
     return run

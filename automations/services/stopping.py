@@ -14,6 +14,7 @@ from automations.models import Automation, Batch, Control, Run
 from automations.queue import ring_on_commit
 from automations.services.acting import require
 
+
 def cancel_run(run: Run, *, by: Actor) -> Run:
     """Cancel a queued or waiting run at once; ask a running one to stop within a beat.
 
@@ -97,6 +98,8 @@ def _set_halted(when: datetime | None, reason: str, *, by: Actor) -> Control:
         before = {"halted": bool(control.halted_at)}
         control.halted_at, control.reason = when, reason[:200]
         control.save()
-        record("halt" if when else "unhalt", control, by=by, before=before, after={"reason": reason})
+        record(
+            "halt" if when else "unhalt", control, by=by, before=before, after={"reason": reason}
+        )
         ring_on_commit()
     return control

@@ -13,6 +13,7 @@ from automations.errors import WrongState
 from automations.models import Automation, Provider, Source, ValidatorRule, Version
 from automations.services.acting import require
 
+
 def create_automation(automation: Automation, *, by: Actor) -> Automation:
     """Save a new automation with its form source and a first draft to fill in."""
     require(by, "automations.add_automation")
@@ -42,7 +43,15 @@ def create_draft(automation: Automation, *, by: Actor, source: Version | None = 
 def _copy(source: Version | None, automation: Automation) -> Version:
     if source is None:
         return Version(automation=automation, provider=Provider.objects.default())
-    skipped = {"id", "automation", "provider", "number", "created_by", "published_at", "published_by"}
+    skipped = {
+        "id",
+        "automation",
+        "provider",
+        "number",
+        "created_by",
+        "published_at",
+        "published_by",
+    }
     fields = [f.name for f in Version._meta.concrete_fields if f.name not in skipped]
     values = {name: getattr(source, name) for name in fields if name != "created_at"}
     return Version(automation=automation, provider_id=source.provider_id, **{**values, "note": ""})

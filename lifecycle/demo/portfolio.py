@@ -57,9 +57,12 @@ CONTENT_REPURPOSER = DemoAutomation(
         "max_output_tokens": 500,
         "parameters": {"seed": 7},
         "output_schema": _object(
-            hook=_text(180), point_1=_text(220), point_2=_text(220), point_3=_text(220),
+            hook=_text(180),
+            point_1=_text(220),
+            point_2=_text(220),
+            point_3=_text(220),
             question=_text(140),
-        ),  # fmt: skip
+        ),
         "output_template": (
             "{{ hook }}\n\n• {{ point_1 }}\n• {{ point_2 }}\n• {{ point_3 }}\n\n{{ question }}"
         ),

@@ -135,5 +135,3 @@ def _read_input(automation: Automation, name: str) -> dict[str, Any]:
     if not path.is_file():
         raise CommandError(f"There is no file {name}; check the path.", returncode=USAGE)
     return input_from_text(automation, path.read_bytes(), name=path.name)
-
-

@@ -56,7 +56,7 @@ def _web(bind: str) -> list[str]:
 def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
     # A session of its own: Ctrl-C reaches only this process, which stops the children in order;
     # a child whose parent is killed ends with it.
-    return subprocess.Popen(  # noqa: S603  our own command line
+    return subprocess.Popen(
         command,
         cwd=settings.BASE_DIR,
         start_new_session=True,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from automations.engine.causes import CAUSES, LONGEST_PAUSE_S, code_of, pause_asked
+from automations.engine.causes import CAUSES, code_of
 from automations.engine.llm import Call, CallFailed, Client, Endpoint
 from automations.engine.parsing import (
     Completion,
@@ -20,6 +20,7 @@ from automations.engine.parsing import (
     parse_error,
 )
 from automations.models import Run
+from automations.pauses import LONGEST_PAUSE_S, pause_asked
 from tests.provider import FakeProvider
 
 # For each behaviour its category, its code, and whether it is tried again.
