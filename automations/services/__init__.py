@@ -1,6 +1,11 @@
 """What people and programs can do with automations: each verb checks the right first."""
 
 from automations.services.acting import SYSTEM, require
+from automations.services.connections import (
+    move_to_stage,
+    remove_connection,
+    save_connection,
+)
 from automations.services.deliveries import approve_delivery, mark_delivered, send_again
 from automations.services.providers import ask_for_test, set_key, store_test
 from automations.services.schedules import fire_due_triggers
@@ -39,13 +44,16 @@ __all__ = [
     "halt",
     "make_live",
     "mark_delivered",
+    "move_to_stage",
     "pause",
     "publish_version",
     "record_rejected",
+    "remove_connection",
     "require",
     "rerun",
     "resume",
     "run_source",
+    "save_connection",
     "send_again",
     "set_key",
     "store_test",

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import structlog
+from django.db import transaction
 from django.utils import timezone
 
 from automations import triggers
+from automations.connectors.base import Item
+from automations.errors import Problem
 from automations.models import Run, Trigger
 from automations.services.acting import SYSTEM
-from automations.services.starting import Origin, run_source, submit_run
+from automations.services.starting import (
+    Origin,
+    record_rejected,
+    runnable,
+    source_items,
+    start_items,
+    submit_run,
+)
+
+log = structlog.get_logger(__name__)
 
 
 def fire_due_triggers(*, now: datetime | None = None) -> int:
@@ -20,23 +33,44 @@ def fire_due_triggers(*, now: datetime | None = None) -> int:
 
 
 def _fire(trigger: Trigger, now: datetime) -> int:
-    intended = trigger.next_at or now
-    origin = Origin(
-        Run.Origin.SCHEDULE, trigger=trigger, slot=f"{trigger.pk}:{intended.isoformat()}"
-    )
-    upcoming = triggers.next_time(trigger.kind, trigger.settings, now)
-    trouble = ""
+    """Start what one schedule says and move it on, both in one transaction."""
     try:
-        _start_scheduled(trigger, origin)
-    except Exception as error:  # noqa: BLE001  one bad schedule must not stop the others
+        runnable(trigger.automation)
+        items = [] if trigger.settings.get("input") else source_items(trigger.automation)
+        with transaction.atomic():
+            return _start_once(trigger, items, now)
+    except Problem as problem:
+        record_rejected(trigger.automation, problem, by=SYSTEM, origin=_origin(trigger, now))
+        trouble = problem.message
+    except Exception as error:
+        log.warning("schedule_failed", trigger=trigger.pk, exc_info=error)
         trouble = str(error) or type(error).__name__
-    mine = Trigger.objects.filter(pk=trigger.pk, next_at=intended)
-    mine.update(next_at=upcoming, last_fired_at=now, trouble=trouble)
-    return 0 if trouble else 1
+    _move_on(trigger, now, trouble)
+    return 0
 
 
-def _start_scheduled(trigger: Trigger, origin: Origin) -> None:
-    if trigger.settings.get("input"):
-        submit_run(trigger.automation, trigger.settings["input"], by=SYSTEM, origin=origin)
+def _start_once(trigger: Trigger, items: list[Item], now: datetime) -> int:
+    mine = Trigger.objects.select_for_update().filter(pk=trigger.pk, next_at=trigger.next_at)
+    if mine.first() is None:
+        return 0
+    origin = _origin(trigger, now)
+    if items:
+        version = runnable(trigger.automation)
+        start_items(version, items, by=SYSTEM, origin=origin)
     else:
-        run_source(trigger.automation, by=SYSTEM, origin=origin)
+        submit_run(trigger.automation, trigger.settings["input"], by=SYSTEM, origin=origin)
+    _move_on(trigger, now, "")
+    return 1
+
+
+def _origin(trigger: Trigger, now: datetime) -> Origin:
+    """Name the intended time: unique, so that a second scheduler is harmless."""
+    intended = trigger.next_at or now
+    slot = f"{trigger.pk}:{intended.isoformat()}"
+    return Origin(Run.Origin.SCHEDULE, trigger=trigger, slot=slot)
+
+
+def _move_on(trigger: Trigger, now: datetime, trouble: str) -> None:
+    upcoming = triggers.next_time(trigger.kind, trigger.settings, now)
+    mine = Trigger.objects.filter(pk=trigger.pk, next_at=trigger.next_at)
+    mine.update(next_at=upcoming, last_fired_at=now, trouble=trouble)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from automations import connectors
 from automations.audit import Actor, record
+from automations.connectors.base import Item
 from automations.errors import Problem, WrongState
 from automations.models import Automation, Batch, Run, Trigger, Version
 from automations.queue import ring_on_commit
@@ -48,16 +49,8 @@ def submit_run(
         WrongState: no live version, a draft, paused or retired.
     """
     require(by, "automations.start_run")
-    chosen = _runnable(automation, version)
-    existing = _existing(automation, origin)
-    if existing:
-        return existing
-    with transaction.atomic():
-        run = _new_run(chosen, input_data, by=by, origin=origin)
-        run.save(force_insert=True)
-        record("start run", run, by=by, after={"automation": automation.slug})
-        ring_on_commit()
-    return run
+    run = _new_run(runnable(automation, version), input_data, by=by, origin=origin)
+    return _existing(run) or _queue(run, by=by)
 
 
 def run_source(automation: Automation, *, by: Actor, origin: Origin = PERSON) -> Run | Batch:
@@ -68,21 +61,35 @@ def run_source(automation: Automation, *, by: Actor, origin: Origin = PERSON) ->
         Problem: the source cannot be listed.
     """
     require(by, "automations.start_run")
-    version = _runnable(automation, None)
+    version = runnable(automation)
+    return start_items(version, source_items(automation), by=by, origin=origin)
+
+
+def source_items(automation: Automation) -> list[Item]:
+    """List what the automation's source holds now (blocking).
+
+    Raises:
+        WrongState: the source has no items of its own.
+        Problem: the source cannot be listed.
+    """
     source = getattr(automation, "source", None)
     kind = connectors.sources.get(source.kind)(source.settings) if source else None
     items = kind.items() if kind else []
     if not items:
         raise WrongState("This automation's source holds nothing to run on; give it an input.")
-    if len(items) > 1:
-        name = f"{len(items)} items of {source}"
-        return _submit_rows(version, ({"_item": i.key} for i in items), by=by, name=name)
-    with transaction.atomic():
+    return items
+
+
+def start_items(
+    version: Version, items: Sequence[Item], *, by: Actor, origin: Origin
+) -> Run | Batch:
+    """Queue a run for the one item, or a batch for several."""
+    if len(items) == 1:
         run = _from_item(version, items[0].key, by=by, origin=origin)
-        run.save(force_insert=True)
-        record("start run", run, by=by, after={"item": items[0].label})
-        ring_on_commit()
-    return run
+        return _existing(run) or _queue(run, by=by)
+    bulk = replace(origin, slot=None)
+    runs = (_from_item(version, item.key, by=by, origin=bulk) for item in items)
+    return _submit(version, runs, by=by, name=f"{len(items)} items of the source")
 
 
 def submit_batch(
@@ -90,21 +97,20 @@ def submit_batch(
 ) -> Batch:
     """Queue a run per row, in chunks so that no transaction is long; rows are read lazily."""
     require(by, "automations.start_run")
-    return _submit_rows(_runnable(automation, None), rows, by=by, name=name)
+    version = runnable(automation)
+    origin = Origin(Run.Origin.BATCH)
+    runs = (_new_run(version, row, by=by, origin=origin) for row in rows)
+    return _submit(version, runs, by=by, name=name)
 
 
 def rerun(run: Run, *, by: Actor) -> Run:
     """Start a new run of the same input on today's live version."""
+    require(by, "automations.start_run")
+    version = runnable(run.automation)
     origin = Origin(Run.Origin.REPLAY, rerun_of=run)
     if run.source_item and not run.input_data:
-        require(by, "automations.start_run")
-        again = _from_item(_runnable(run.automation, None), run.source_item, by=by, origin=origin)
-        with transaction.atomic():
-            again.save(force_insert=True)
-            record("start run", again, by=by, after={"again": run.pk})
-            ring_on_commit()
-        return again
-    return submit_run(run.automation, run.input_data, by=by, origin=origin)
+        return _queue(_from_item(version, run.source_item, by=by, origin=origin), by=by)
+    return _queue(_new_run(version, run.input_data, by=by, origin=origin), by=by)
 
 
 def record_rejected(
@@ -112,7 +118,7 @@ def record_rejected(
 ) -> Run:
     """Keep a run whose input could not be read at all, with the problem as its outcome."""
     require(by, "automations.start_run")
-    run = _new_run(_runnable(automation, None), {}, by=by, origin=origin)
+    run = _new_run(runnable(automation), {}, by=by, origin=origin)
     now = timezone.now()
     run.status, run.started_at, run.completed_at = Run.Status.FAILED, now, now
     run.execution_time_ms, run.source_item = 0, item[:1000]
@@ -122,7 +128,12 @@ def record_rejected(
     return run
 
 
-def _runnable(automation: Automation, version: Version | None) -> Version:
+def runnable(automation: Automation, version: Version | None = None) -> Version:
+    """Return the version a run would use now.
+
+    Raises:
+        WrongState: no live version, a draft, paused or retired.
+    """
     if automation.stage == Automation.Stage.RETIRED:
         raise WrongState(f"{automation} is retired; move it to another stage before running it.")
     if automation.is_paused:
@@ -135,10 +146,27 @@ def _runnable(automation: Automation, version: Version | None) -> Version:
     return chosen
 
 
-def _existing(automation: Automation, origin: Origin) -> Run | None:
-    if origin.idempotency_key:
-        return automation.runs.filter(idempotency_key=origin.idempotency_key).first()
-    return Run.objects.filter(slot=origin.slot).first() if origin.slot else None
+def _existing(run: Run) -> Run | None:
+    """Return the run that was started under the same key or slot before."""
+    if run.idempotency_key:
+        key = run.idempotency_key
+        return Run.objects.filter(automation__slug=run.automation_id, idempotency_key=key).first()
+    return Run.objects.filter(slot=run.slot).first() if run.slot else None
+
+
+def _queue(run: Run, *, by: Actor) -> Run:
+    """Store a new run and ring; a second one under the same key or slot yields to the first."""
+    try:
+        with transaction.atomic():
+            run.save(force_insert=True)
+            record("start run", run, by=by, after={"automation": run.automation_id})
+            ring_on_commit()
+    except IntegrityError:
+        first = _existing(run)
+        if first is None:
+            raise
+        return first
+    return run
 
 
 def _new_run(version: Version, input_data: Mapping[str, Any], *, by: Actor, origin: Origin) -> Run:
@@ -171,34 +199,20 @@ def _from_item(version: Version, item: str, *, by: Actor, origin: Origin) -> Run
     return run
 
 
-def _submit_rows(
-    version: Version, rows: Iterable[Mapping[str, Any]], *, by: Actor, name: str
-) -> Batch:
+def _submit(version: Version, runs: Iterable[Run], *, by: Actor, name: str) -> Batch:
     by_id = by.pk if by else None
-    batch = Batch.objects.create(
-        automation=version.automation, name=name[:200], created_by_id=by_id
-    )
+    batch = Batch(automation=version.automation, name=name[:200], created_by_id=by_id)
+    batch.save()
     chunk: list[Run] = []
-    for row in rows:
-        chunk.append(_batch_run(version, batch, row, by))
+    for run in runs:
+        run.batch, run.priority = batch, Run.BULK
+        chunk.append(run)
         if len(chunk) == CHUNK:
             _add_chunk(batch, chunk)
             chunk = []
     _add_chunk(batch, chunk)
     record("start batch", batch, by=by, after={"total": batch.total})
     return batch
-
-
-def _batch_run(version: Version, batch: Batch, row: Mapping[str, Any], by: Actor) -> Run:
-    origin = Origin(Run.Origin.BATCH)
-    item = row.get("_item")
-    run = (
-        _from_item(version, str(item), by=by, origin=origin)
-        if item
-        else _new_run(version, row, by=by, origin=origin)
-    )
-    run.batch, run.priority = batch, Run.BULK
-    return run
 
 
 def _add_chunk(batch: Batch, chunk: list[Run]) -> None:

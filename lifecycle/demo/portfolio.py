@@ -8,8 +8,8 @@ from typing import Any
 from automations.models.automation import plain_text_input
 
 
-def _text(limit: int) -> dict[str, Any]:
-    return {"type": "string", "minLength": 1, "maxLength": limit}
+def _text(least: int, most: int) -> dict[str, Any]:
+    return {"type": "string", "minLength": least, "maxLength": most}
 
 
 def _object(**properties: dict[str, Any]) -> dict[str, Any]:
@@ -48,23 +48,26 @@ CONTENT_REPURPOSER = DemoAutomation(
             "Use only facts and numbers that stand in the article."
         ),
         "user_prompt": (
-            "Make a LinkedIn post from this article.\n\n{{ content }}\n\n"
-            "hook: one sentence that makes a reader stop, with the most surprising fact.\n"
-            "point_1, point_2, point_3: three different lessons, one full sentence each.\n"
-            "question: one short question that invites comments."
+            "{{ content }}\n\n"
+            "Write a LinkedIn post about this article.\n"
+            "hook: the most surprising fact of the article, in one sentence.\n"
+            "problem: what went wrong before, in one or two sentences with a number.\n"
+            "change: what they did about it, in one or two sentences.\n"
+            "result: what came of it, in one or two sentences with a number.\n"
+            "question: one short question to the reader, ending with a question mark."
         ),
-        "temperature": 0.2,
+        "temperature": 0.0,
         "max_output_tokens": 500,
         "parameters": {"seed": 7},
         "output_schema": _object(
-            hook=_text(180),
-            point_1=_text(220),
-            point_2=_text(220),
-            point_3=_text(220),
-            question=_text(140),
+            hook=_text(40, 180),
+            problem=_text(40, 280),
+            change=_text(40, 280),
+            result=_text(40, 280),
+            question=_text(15, 140),
         ),
         "output_template": (
-            "{{ hook }}\n\n• {{ point_1 }}\n• {{ point_2 }}\n• {{ point_3 }}\n\n{{ question }}"
+            "{{ hook }}\n\n{{ problem }}\n\n{{ change }}\n\n{{ result }}\n\n{{ question }}"
         ),
     },
     rules=[
@@ -144,7 +147,7 @@ INVOICE_EXTRACTOR = DemoAutomation(
         "temperature": 0.0,
         "max_output_tokens": 120,
         "output_schema": _object(
-            sender=_text(120),
+            sender=_text(1, 120),
             date={"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
             amount={"type": "number", "minimum": 0},
         ),

@@ -1,0 +1,78 @@
+"""Verbs on connections and stages: where input comes from, where output goes, how far it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models import ProtectedError
+
+from automations.audit import Actor, record
+from automations.errors import WrongState
+from automations.models import Automation, Destination, Source, Trigger
+from automations.services.acting import require
+
+Connection = Source | Destination | Trigger
+
+
+def save_connection(connection: Connection, *, by: Actor) -> Connection:
+    """Keep a source, destination or trigger with settings that its kind accepts.
+
+    Raises:
+        NotAllowed: the person may not edit automations.
+        ValidationError: the settings are not what the kind needs.
+    """
+    model = type(connection)._meta.model_name
+    require(by, f"automations.{'change' if connection.pk else 'add'}_{model}")
+    connection.full_clean()
+    with transaction.atomic():
+        before = _settings(type(connection)._default_manager.filter(pk=connection.pk).first())
+        connection.save()
+        record(f"save {model}", connection, by=by, before=before, after=_settings(connection))
+    return connection
+
+
+def remove_connection(connection: Destination | Trigger, *, by: Actor) -> None:
+    """Remove a destination or trigger.
+
+    Raises:
+        WrongState: deliveries were made to the destination; it can only be switched off.
+    """
+    model = type(connection)._meta.model_name
+    require(by, f"automations.delete_{model}")
+    try:
+        with transaction.atomic():
+            record(f"remove {model}", connection, by=by, before=_settings(connection))
+            connection.delete()
+    except ProtectedError as error:
+        message = (
+            f"{connection} has deliveries in the ledger; switch it off instead of removing it."
+        )
+        raise WrongState(message) from error
+
+
+def move_to_stage(automation: Automation, stage: str, *, by: Actor) -> Automation:
+    """Move an automation between stages; into and out of production needs the approver's right.
+
+    Raises:
+        WrongState: no such stage, or production without a live version.
+    """
+    production = Automation.Stage.PRODUCTION in (stage, automation.stage)
+    require(by, "automations.make_live" if production else "automations.change_automation")
+    if stage not in Automation.Stage.values:
+        raise WrongState(f"There is no stage {stage[:40]!r}; choose one of the four.")
+    if stage == Automation.Stage.PRODUCTION and automation.live_version_id is None:
+        raise WrongState(f"{automation} has no live version; publish one and make it live first.")
+    with transaction.atomic():
+        before = {"stage": automation.stage}
+        automation.stage = stage
+        automation.save(update_fields=["stage", "updated_at"])
+        record("move to stage", automation, by=by, before=before, after={"stage": stage})
+    return automation
+
+
+def _settings(row: models.Model | None) -> dict[str, Any]:
+    if row is None:
+        return {}
+    names = ("name", "kind", "settings", "is_active")
+    return {name: getattr(row, name) for name in names if hasattr(row, name)}

@@ -1,0 +1,34 @@
+"""Rates, ratios and percentiles of what was measured. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the smallest value that at least `share` (0 to 1) of the values do not exceed."""
+    ranked = sorted(values)
+    return ranked[max(0, math.ceil(share * len(ranked)) - 1)]
+
+
+def rate_overall(completed_s: Sequence[float]) -> float:
+    """Return runs a second from the first call's beginning (second 0) to the last end."""
+    return len(completed_s) / completed_s[-1]
+
+
+def rate_steady(completed_s: Sequence[float], *, wave: int) -> float:
+    """Return runs a second without the two first and two last waves of `wave` runs.
+
+    Runs end in waves, so the window begins and ends at the same place of a wave.
+    """
+    waves = len(completed_s) // wave
+    first, last = 2 * wave, (waves - 2) * wave
+    if last <= first:
+        raise ValueError(f"{len(completed_s)} runs are too few for waves of {wave}")
+    return (last - first) / (completed_s[last] - completed_s[first])
+
+
+def ideal_rate(*, concurrency: int, latency_s: float) -> float:
+    """Return the runs a second at which `concurrency` calls are always under way."""
+    return concurrency / latency_s

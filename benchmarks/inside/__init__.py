@@ -1,0 +1,1 @@
+"""What runs in processes of its own, with Django, on a scratch database."""

@@ -1,0 +1,44 @@
+"""Empty the scratch database and fill it: one automation, and as many queued runs as asked."""
+
+from __future__ import annotations
+
+from itertools import repeat
+from typing import Any
+
+from django.db import connection
+from django_q.models import OrmQ
+
+from automations.models import Attempt, Automation, Batch, Delivery, Run
+from automations.services import SYSTEM, submit_batch
+from benchmarks.inside.child import say
+from benchmarks.inside.text import TEXT
+from tests.makers import make_automation, make_destination, make_live, make_provider
+
+
+def main(asked: dict[str, Any]) -> None:
+    """Make `runs` queued runs of an automation that calls and delivers to `provider`."""
+    _clear()
+    automation = _automation(asked["provider"], asked["limit"])
+    if asked["runs"]:
+        rows = repeat({"content": TEXT}, asked["runs"])
+        submit_batch(automation, rows, by=SYSTEM, name="benchmark")
+    OrmQ.objects.all().delete()
+    say({"automation": automation.slug})
+
+
+def _clear() -> None:
+    tables = [model._meta.db_table for model in (Attempt, Delivery, Run, Batch, OrmQ)]
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+        if connection.vendor == "postgresql":
+            for table in tables:
+                cursor.execute(f"VACUUM ANALYZE {connection.ops.quote_name(table)}")
+
+
+def _automation(url: str, limit: int | None) -> Automation:
+    automation = make_automation(f"benchmark_{Automation.objects.count()}", concurrency=1000)
+    settings = {"url": f"{url}/deliver/keyed", "honours_idempotency_key": True}
+    make_destination(automation, kind="http", settings=settings)
+    provider = make_provider(base_url=f"{url}/v1", default_model="ok", max_concurrency=limit)
+    return make_live(automation, provider=provider, system_prompt="You write short posts.").automation

@@ -1,0 +1,43 @@
+"""How much is measured: the whole, and a quick look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LATENCY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Sizes of one benchmark; `repeats` go to throughput, whose figures vary most."""
+
+    name: str
+    repeats: int
+    waves_at_64: int
+    waves_at_256: int
+    instant_runs: int
+    warm_submissions: int
+    cold_submissions: int
+    baseline_runs: int
+
+
+FULL = Plan(
+    name="full",
+    repeats=3,
+    waves_at_64=24,
+    waves_at_256=20,
+    instant_runs=1500,
+    warm_submissions=50,
+    cold_submissions=16,
+    baseline_runs=80,
+)
+QUICK = Plan(
+    name="quick",
+    repeats=1,
+    waves_at_64=16,
+    waves_at_256=14,
+    instant_runs=800,
+    warm_submissions=40,
+    cold_submissions=3,
+    baseline_runs=40,
+)
