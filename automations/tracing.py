@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from django.utils import timezone
@@ -180,4 +181,4 @@ def mark(run: Run, deliveries: Sequence[Delivery], *more: Any) -> str:
         run.status, run.step, run.fence, run.calls, len(run.trace), states,
         bool(run.cancel_requested_at), *more,
     )  # fmt: skip
-    return "-".join(str(word) for word in words).replace(" ", "_")
+    return sha256(repr(words).encode()).hexdigest()[:16]

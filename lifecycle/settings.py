@@ -23,6 +23,7 @@ env = environ.FileAwareEnv(
     OUTBOUND_ALLOW_PROVIDERS=(list, []),
     WORKER_PUMPS=(int, 1),
     PUMP_CONCURRENCY=(int, 64),
+    RUN_LEASE_S=(float, 30.0),
 )
 environ.FileAwareEnv.read_env(str(BASE_DIR / ".env"), overwrite=False)
 
@@ -162,6 +163,7 @@ CACHES = {
 
 # --- running automations -------------------------------------------------------------------
 FILE_ROOTS = [Path(root) for root in env("FILE_ROOTS")] or [VAR_DIR / "files"]
+RUN_LEASE_S = env("RUN_LEASE_S")
 EMBEDDED_DIR = VAR_DIR / "embedded"
 LOCKS_DIR = VAR_DIR / "locks"
 MAX_INPUT_BYTES = 5 * 1024 * 1024

@@ -14,7 +14,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from automations.engine.held import COLUMNS, LEASE, Held, HeldDelivery
-from automations.engine.limits import charge, room_of
+from automations.engine.limits import Room, charge, room_of
 from automations.models import Control, Delivery, Provider, Run, Version
 
 LANES_FOR = timedelta(milliseconds=250)
@@ -62,9 +62,11 @@ class Claimer:
         lanes = self._current_lanes(now) if room > 0 else []
         if not lanes:
             return []
+        providers = _lock_providers({lane.provider_id for lane in lanes})
+        # Counted under the locks: what another machine has just taken is seen here.
         busy = _Busy.count()
         picked: list[Held] = []
-        for provider in self._in_turn(_lock_providers({lane.provider_id for lane in lanes})):
+        for provider in self._in_turn(providers):
             mine = [lane for lane in lanes if lane.provider_id == provider.pk]
             picked += self._pick(provider, mine, room - len(picked), busy, now)
         if not picked:
@@ -86,28 +88,32 @@ class Claimer:
         self, provider: Provider, lanes: list[Lane], room: int, busy: _Busy, now: datetime
     ) -> list[Held]:
         allowed = room_of(provider, in_flight=busy.calls[provider.pk], now=now)
-        want = min(room, allowed.calls)
+        want = room if allowed.rests else min(room, allowed.calls)
         if want <= 0:
             return []
+        passing = _passing(allowed)
         queues = [
-            self._due(lane, min(want, lane.concurrency - busy.runs[lane.automation_id]), now)
+            self._due(lane, min(want, lane.concurrency - busy.runs[lane.automation_id]), passing, now)
             for lane in self._rotated(lanes)
         ]
-        if allowed.only_people:
-            queues = [[r for r in queue if r["priority"] >= Run.INTERACTIVE] for queue in queues]
-        chosen = _fairly(queues)[:want]
+        chosen = _within(_fairly(queues)[:want], allowed.calls)
         _charge(provider, chosen, now)
+        busy.runs.update(row["automation_id"] for row in chosen)
         return [Held(**row, claimed_at=now) for row in chosen]
 
     def _rotated(self, lanes: list[Lane]) -> list[Lane]:
         start = self._turn % len(lanes)
         return lanes[start:] + lanes[:start]
 
-    def _due(self, lane: Lane, limit: int, now: datetime) -> list[dict[str, Any]]:
+    def _due(self, lane: Lane, limit: int, passing: Q, now: datetime) -> list[dict[str, Any]]:
         if limit <= 0:
             return []
         runs = self.scope.narrow(Run.objects.queued()).filter(
-            provider_id=lane.provider_id, automation_id=lane.automation_id, available_at__lte=now
+            passing,
+            provider_id=lane.provider_id,
+            automation_id=lane.automation_id,
+            available_at__lte=now,
+            cancel_requested_at=None,
         )
         rows = runs.order_by("-priority", "id").select_for_update(skip_locked=True)
         return list(rows.values(*COLUMNS)[:limit])
@@ -152,6 +158,24 @@ def _fairly(queues: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Deal the queues' heads in turn, higher priority first."""
     dealt = [row for round_ in itertools.zip_longest(*queues) for row in round_ if row]
     return sorted(dealt, key=lambda row: -row["priority"])
+
+
+def _passing(room: Room) -> Q:
+    """Return which runs may pass: a provider that rests holds up only what would call it."""
+    if not room.rests:
+        return Q()
+    no_call = ~Q(step__in=BEFORE_ANSWER)
+    return no_call | Q(priority__gte=Run.INTERACTIVE) if room.calls else no_call
+
+
+def _within(rows: Sequence[dict[str, Any]], calls: int) -> list[dict[str, Any]]:
+    """Leave out what would make more than `calls` calls."""
+    kept = []
+    for row in rows:
+        calls -= row["step"] in BEFORE_ANSWER
+        if calls >= 0 or row["step"] not in BEFORE_ANSWER:
+            kept.append(row)
+    return kept
 
 
 def _charge(provider: Provider, rows: Sequence[dict[str, Any]], now: datetime) -> None:

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
+
 from automations.models import Attempt
 
 COLUMNS = (
@@ -107,4 +109,4 @@ class Step:
     news: ProviderNews | None = None
 
 
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=settings.RUN_LEASE_S)

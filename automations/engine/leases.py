@@ -22,6 +22,7 @@ LOST = (
 class Pulse:
     """What a beat learned about the runs held: which are still ours, and which must stop."""
 
+    until: datetime
     held: dict[int, int] = field(default_factory=dict)
     cancel: set[int] = field(default_factory=set)
     hand_back: set[int] = field(default_factory=set)
@@ -35,9 +36,9 @@ def beat(owner: str, runs: Sequence[Held], *, now: datetime) -> Pulse:
     ids = [run.id for run in runs]
     mine = Run.objects.running().filter(pk__in=ids, lease_owner=owner)
     halted = Control.current().halted_at is not None
-    pulse = Pulse()
+    pulse = Pulse(now + LEASE)
     with transaction.atomic():
-        mine.update(lease_until=now + LEASE)
+        mine.update(lease_until=pulse.until)
         rows = mine.values_list("id", "fence", "cancel_requested_at", "automation__paused_at")
         for run_id, fence, cancel, paused in rows:
             pulse.held[run_id] = fence

@@ -20,10 +20,14 @@ STATE = ["state_of", "paused_until", "working_concurrency", "circuit_opened_at",
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many calls a provider takes now; `only_people` while its circuit is open."""
+    """How many calls a provider takes now.
+
+    A provider `rests` while it is paused or its circuit is open; what still passes then is for
+    people only, and what needs no call passes always.
+    """
 
     calls: int
-    only_people: bool = False
+    rests: bool = False
 
 
 def room_of(provider: Provider, *, in_flight: int, now: datetime) -> Room:
@@ -33,9 +37,9 @@ def room_of(provider: Provider, *, in_flight: int, now: datetime) -> Room:
     """
     known = provider.state_of == endpoint_id(provider)
     if known and provider.paused_until and provider.paused_until > now:
-        return Room(0)
+        return Room(0, rests=True)
     if known and provider.circuit_is_open:
-        return Room(1 if in_flight == 0 else 0, only_people=True)
+        return Room(1 if in_flight == 0 else 0, rests=True)
     limit = takes_at_once(provider) or UNLIMITED
     if known and provider.working_concurrency is not None:
         limit = min(limit, max(1, int(provider.working_concurrency)))

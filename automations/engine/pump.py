@@ -14,7 +14,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from automations.engine import signs
-from automations.engine.bench import Lost
+from automations.engine.bench import Lost, let_go
 from automations.engine.claims import Claimer, Scope, has_more
 from automations.engine.clock import DatabaseClock
 from automations.engine.endpoints import is_embedded, resolve
@@ -30,7 +30,7 @@ from automations.outbound import Allowance, OutboundClient
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
-SURE_BEFORE = timedelta(seconds=10)
+SURE_BEFORE = LEASE / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Pace:
     budget_s: float = 240.0
     linger_s: float = 5.0
     grace_s: float = 20.0
-    beat_s: float = 3.0
-    reap_s: float = 10.0
+    beat_s: float = LEASE.total_seconds() / 10
+    reap_s: float = LEASE.total_seconds() / 3
     poll_s: float = 0.1
     gather_s: float = 0.02
 
@@ -87,6 +87,7 @@ class Pump:
     _recipes: Recipes = field(default_factory=Recipes)
     _held: dict[int, tuple[Held, asyncio.Task[None]]] = field(default_factory=dict)
     _pending: list[_Pending] = field(default_factory=list)
+    _settling: list[_Pending] = field(default_factory=list)
     _clients: dict[Endpoint, Client] = field(default_factory=dict)
     _why: dict[int, str] = field(default_factory=dict)
     _thread: ThreadPoolExecutor = field(
@@ -145,7 +146,8 @@ class Pump:
 
     async def run(self) -> Report:
         """Work until nothing is due, the budget is spent or `stopping`; return what was done."""
-        chores = [asyncio.create_task(self._beats()), asyncio.create_task(self._reaps())]
+        self._background(self._beats())
+        self._background(self._reaps())
         try:
             await self._db(self._clock.sync)
             async with self.outbound:
@@ -153,7 +155,7 @@ class Pump:
                 await self._wind_down()
                 await self._close_clients()
         finally:
-            for chore in chores:
+            for chore in list(self._chores):
                 chore.cancel()
             await self._db(_close_connection)
             self._thread.shutdown()
@@ -163,6 +165,7 @@ class Pump:
         began = idle_since = time.monotonic()
         while not self.stopping() and time.monotonic() - began < self.pace.budget_s:
             signs.show_life()
+            self._raise_what_broke()
             busy = await self._exchange(self._room())
             if busy or self._held:
                 idle_since = time.monotonic()
@@ -197,7 +200,9 @@ class Pump:
         batch, self._pending = self._pending, []
         if not batch and room <= 0:
             return False
+        self._settling = batch
         held, claimed = await self._db(self._settle_and_claim, [p.step for p in batch], room)
+        self._settling = []
         for pending in batch:
             if not pending.done.done():
                 pending.done.set_result(pending.step.run.id in held)
@@ -212,6 +217,9 @@ class Pump:
 
     def _start(self, run: Held) -> None:
         self._report.started += 1
+        if run.id in self._held:
+            # Given back while the database was away, and claimed anew under another fence.
+            self._held[run.id][1].cancel()
         task = asyncio.create_task(self._work(run), name=f"run-{run.id}")
         self._held[run.id] = (run, task)
 
@@ -224,15 +232,23 @@ class Pump:
             except asyncio.CancelledError:
                 await self._stopped(run)
             finally:
-                self._held.pop(run.id, None)
+                self._forget(run)
                 self._wake.set()
 
+    def _forget(self, run: Held) -> None:
+        if run.id in self._held and self._held[run.id][0] is run:
+            del self._held[run.id]
+            self._why.pop(run.id, None)
+
     async def _stopped(self, run: Held) -> None:
-        """Say what becomes of a run that this pump stopped: cancelled, or back to the queue."""
-        if self._why.pop(run.id, "") == "cancel":
-            values = {"status": Run.Status.CANCELLED, "completed_at": self.now()}
-            values |= {"lease_owner": "", "lease_until": None, "error_message": "Cancelled."}
-            await asyncio.shield(self._db(self._settle_and_claim, [Step(run, values)], 0))
+        """End a run that a person cancelled; others went back to the queue or were lost."""
+        if self._why.get(run.id) != "cancel":
+            return
+        try:
+            values = {"status": Run.Status.CANCELLED, "error_message": "Cancelled."}
+            await let_go(run, self, values)
+        except Lost:
+            log.info("run_lost")
 
     # --- chores ----------------------------------------------------------------------------
 
@@ -240,17 +256,22 @@ class Pump:
         while True:
             await asyncio.sleep(self.pace.beat_s)
             runs = [run for run, _ in self._held.values()]
-            now = self.now()
-            pulse = await self._db(beat, self.owner, runs, now=now)
+            pulse = await self._db(self._beat, runs)
             for run in runs:
-                self._heed(run, pulse, now)
+                self._heed(run, pulse)
 
-    def _heed(self, run: Held, pulse: Pulse, now: datetime) -> None:
-        if run.id not in self._held:
+    def _beat(self, runs: list[Held]) -> Pulse:
+        return beat(self.owner, runs, now=self.now())  # its time, not that of the first try
+
+    def _heed(self, run: Held, pulse: Pulse) -> None:
+        if run.id not in self._held or self._held[run.id][0] is not run:
             return
         if pulse.held.get(run.id) == run.fence:
-            run.lease_until = now + LEASE
-        elif not self._is_settling(run):
+            run.lease_until = pulse.until
+        # What is being written decides by itself: it may be the run's end.
+        if self._is_settling(run):
+            return
+        if pulse.held.get(run.id) != run.fence:
             self._stop(run, "lost")
             return
         # What is on its way out is not called back: a half-sent output helps nobody.
@@ -262,7 +283,7 @@ class Pump:
             self._stop(run, "hand back")
 
     def _is_settling(self, run: Held) -> bool:
-        return any(pending.step.run is run for pending in self._pending)
+        return any(p.step.run is run for p in (*self._pending, *self._settling))
 
     def _stop(self, run: Held, why: str) -> None:
         self._why[run.id] = why
@@ -271,15 +292,19 @@ class Pump:
             self._background(self._db(hand_back, self.owner, [run.id], now=self.now()))
 
     def _background(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.create_task(work)
-        self._chores.add(task)
-        task.add_done_callback(self._chores.discard)
+        self._chores.add(asyncio.create_task(work))
+
+    def _raise_what_broke(self) -> None:
+        """Forget chores that are done; one that broke ends the pump, which is started afresh."""
+        for chore in [chore for chore in self._chores if chore.done()]:
+            self._chores.discard(chore)
+            chore.result()
 
     async def _reaps(self) -> None:
         while True:
             await asyncio.sleep(self.pace.reap_s)
             await self._db(self._clock.sync)
-            await self._db(reap, now=self.now())
+            await self._db(reap, now=self.now(), besides=self.owner)
 
     async def _wind_down(self) -> None:
         """Finish what is in flight; after the grace hand the rest back at once."""
@@ -291,6 +316,7 @@ class Pump:
                 patient, deadline = False, time.monotonic() + self.pace.grace_s
             await self._exchange(0)
             await self._pause()
+        await self._exchange(0)  # an answer that was paid for is kept
         left = list(self._held)
         for run_id in left:
             self._why[run_id] = "hand back"

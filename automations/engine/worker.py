@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 from django.conf import settings
+from django.utils import timezone
 
 from automations.engine import signs
 from automations.engine.claims import Scope, has_more
@@ -71,7 +72,10 @@ def pump_in_slot() -> str:
 def _make_way(slot: Slot, *, more_left: bool) -> None:
     """Let another pump take over while this one finishes what it holds."""
     slot.release()
-    if more_left and not signs.told_to_drain():
+    if signs.told_to_drain():
+        return
+    # Asked again after the release: a ring that came while the slot was taken went unheard.
+    if more_left or has_more(Scope(), now=timezone.now()):
         ring()
 
 

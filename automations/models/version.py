@@ -71,10 +71,10 @@ class Version(models.Model):
     )
     max_repairs = models.PositiveSmallIntegerField(default=1, validators=[MaxValueValidator(3)])
     call_timeout_s = models.PositiveIntegerField(
-        default=300, validators=[MinValueValidator(1), MaxValueValidator(3000)]
+        default=120, validators=[MinValueValidator(1), MaxValueValidator(3000)]
     )
     deadline_s = models.PositiveIntegerField(
-        default=1800,
+        default=900,
         validators=[MinValueValidator(1), MaxValueValidator(86_400)],
         help_text="Wall-clock cap of a run from its first attempt, retries included.",
     )

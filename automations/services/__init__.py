@@ -26,6 +26,7 @@ from automations.services.versions import (
     default_rules,
     make_live,
     publish_version,
+    release_version,
 )
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "pause",
     "publish_version",
     "record_rejected",
+    "release_version",
     "remove_connection",
     "require",
     "rerun",

@@ -115,5 +115,15 @@ def make_live(version: Version, *, by: Actor) -> Version:
     return version
 
 
+def release_version(version: Version, *, by: Actor) -> Version:
+    """Publish a draft and make it live: both or neither.
+
+    Raises:
+        NotAllowed, WrongState, ValidationError: as `publish_version` and `make_live`.
+    """
+    with transaction.atomic():
+        return make_live(publish_version(version, by=by), by=by)
+
+
 def _number(version: Version | None) -> int | None:
     return version.number if version else None

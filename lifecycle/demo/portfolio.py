@@ -58,6 +58,7 @@ CONTENT_REPURPOSER = DemoAutomation(
         ),
         "temperature": 0.0,
         "max_output_tokens": 500,
+        "call_timeout_s": 240,
         "parameters": {"seed": 7},
         "output_schema": _object(
             hook=_text(40, 180),

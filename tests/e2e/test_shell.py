@@ -69,7 +69,7 @@ def test_signing_in_can_be_done_by_everybody(
 def test_the_frame_has_its_landmarks_and_a_way_past_it(open_page: Open) -> None:
     page = open_page(reverse("admin:index"))
     for landmark in ("banner", "main"):
-        expect(page.get_by_role(landmark)).to_have_count(1)  # type: ignore[arg-type]
+        expect(page.get_by_role(landmark)).to_have_count(1)
     for name in ("Main", "Breadcrumbs"):
         expect(page.get_by_role("navigation", name=name)).to_be_visible()
     page.keyboard.press("Tab")

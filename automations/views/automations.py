@@ -1,0 +1,217 @@
+"""The page of one automation, and pausing, resuming, drafting and moving it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from automations import connectors, services, validators
+from automations.answering import answerer_of
+from automations.models import Automation, Destination, Run, Source, ValidatorRule, Version
+from automations.views.access import known_to, tell
+from automations.views.paging import page_of
+
+PAGE = 25
+VERSIONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A connection in words."""
+
+    row: Source | Destination
+    kind: str
+    summary: str
+    promise: str = ""
+
+
+@require_safe
+@known_to("automations.view_automation")
+def shown(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show what an automation is, its last runs and its versions."""
+    related = ("owner", "deputy", "source", "live_version__provider", "live_version__published_by")
+    automation = get_object_or_404(Automation.objects.select_related(*related), slug=slug)
+    runs = Run.objects.light().filter(automation_id=automation.slug).select_related("version")
+    context = {
+        "title": automation.name,
+        "automation": automation,
+        "page": page_of(runs, request, size=PAGE),
+        "first_page": not {"before", "after"} & set(request.GET),
+        **_recipe(automation),
+        **_connections(automation),
+        **_rights(request),
+        "stages": Automation.Stage.choices,
+    }
+    return render(request, "automations/automation_detail.html", context)
+
+
+def _recipe(automation: Automation) -> dict[str, Any]:
+    live = automation.live_version
+    rules = list(live.validator_rules.all()) if live else []
+    versions = automation.versions.select_related("created_by", "published_by").defer(
+        "system_prompt", "user_prompt", "examples", "output_schema", "output_template"
+    )
+    listed = list(versions.order_by("-number")[:VERSIONS])
+    return {
+        "live": live,
+        "answerer": answerer_of(live) if live else None,
+        "input_rules": [in_words(r) for r in rules if r.direction == "input"],
+        "output_rules": [in_words(r) for r in rules if r.direction == "output"],
+        "versions": listed,
+        "draft": next((version for version in listed if not version.is_published), None),
+        "newest_published": next((version for version in listed if version.is_published), None),
+    }
+
+
+def in_words(rule: ValidatorRule) -> str:
+    """Say what a check asks for: its label, then its settings by their labels."""
+    kind = validators.registry.get(rule.kind)
+    fields = kind.settings_form.base_fields
+    told = [
+        f"{(fields[name].label or name).lower()} {value:,}"
+        if isinstance(value, int)
+        else f"{(fields[name].label or name).lower()} {value}"
+        for name, value in rule.settings.items()
+        if name in fields
+    ]
+    return f"{kind.label}: {', '.join(told)}" if told else kind.label
+
+
+def _connections(automation: Automation) -> dict[str, Any]:
+    source = getattr(automation, "source", None)
+    return {
+        "source": source_in_words(source) if source else None,
+        "destinations": [destination_in_words(d) for d in automation.destinations.all()],
+        "triggers": list(automation.triggers.all()),
+    }
+
+
+def source_in_words(source: Source) -> Said:
+    """Say where input comes from."""
+    kind = connectors.sources.get(source.kind)
+    return Said(source, kind.label, kind.summary(source.settings))
+
+
+def destination_in_words(destination: Destination) -> Said:
+    """Say where output goes and what is promised about it."""
+    kind = connectors.destinations.get(destination.kind)
+    promise = kind(destination.settings).promise_sentence
+    return Said(destination, kind.label, kind.summary(destination.settings), promise)
+
+
+def _rights(request: HttpRequest) -> dict[str, bool]:
+    wanted = {
+        "may_start": "start_run",
+        "may_pause": "pause_automation",
+        "may_edit": "change_automation",
+        "may_draft": "add_version",
+        "may_publish": "publish_version",
+        "may_release": "make_live",
+    }
+    return {name: request.user.has_perm(f"automations.{right}") for name, right in wanted.items()}
+
+
+def _automation(slug: str) -> Automation:
+    return get_object_or_404(Automation.objects.select_related("live_version"), slug=slug)
+
+
+@require_POST
+@known_to("automations.view_automation")
+def pause(request: HttpRequest, slug: str) -> HttpResponse:
+    """Pause an automation."""
+    automation = _automation(slug)
+    done = f"{automation} is paused; what is queued waits."
+    tell(request, lambda: services.pause(automation, by=request.user), done)
+    return redirect(automation)
+
+
+@require_POST
+@known_to("automations.view_automation")
+def resume(request: HttpRequest, slug: str) -> HttpResponse:
+    """Let a paused automation go on."""
+    automation = _automation(slug)
+    done = f"{automation} goes on."
+    tell(request, lambda: services.resume(automation, by=request.user), done)
+    return redirect(automation)
+
+
+@require_POST
+@known_to("automations.view_automation")
+def move(request: HttpRequest, slug: str) -> HttpResponse:
+    """Move an automation to the stage named in the form."""
+    automation, stage = _automation(slug), request.POST.get("stage", "")
+    verb = services.move_to_stage
+    tell(request, lambda: verb(automation, stage, by=request.user), f"Moved to {stage}.")
+    return redirect(automation)
+
+
+@require_POST
+@known_to("automations.view_automation")
+def draft(request: HttpRequest, slug: str) -> HttpResponse:
+    """Make a new draft of the newest version and open it."""
+    automation = _automation(slug)
+    verb = services.create_draft
+    made = tell(request, lambda: verb(automation, by=request.user), "Here is your new draft.")
+    return _to_draft(request, made, automation)
+
+
+def _to_draft(request: HttpRequest, made: Version | None, automation: Automation) -> HttpResponse:
+    staff = getattr(request.user, "is_staff", False)
+    return redirect(made if made and staff else automation)
+
+
+def _version(pk: int) -> Version:
+    related = ("automation__live_version", "provider")
+    return get_object_or_404(Version.objects.select_related(*related), pk=pk)
+
+
+@require_POST
+@known_to("automations.view_version")
+def draft_from(request: HttpRequest, pk: int) -> HttpResponse:
+    """Make a new draft from one version and open it."""
+    version = _version(pk)
+    made = tell(
+        request,
+        lambda: services.create_draft(version.automation, by=request.user, source=version),
+        f"Here is a new draft, made from v{version.number}.",
+    )
+    return _to_draft(request, made, version.automation)
+
+
+@require_POST
+@known_to("automations.view_version")
+def publish(request: HttpRequest, pk: int) -> HttpResponse:
+    """Publish a draft."""
+    version = _version(pk)
+    verb = services.publish_version
+    tell(request, lambda: verb(version, by=request.user), f"{version} is published.")
+    return _back(request, version)
+
+
+@require_POST
+@known_to("automations.view_version")
+def make_live(request: HttpRequest, pk: int) -> HttpResponse:
+    """Point the automation at a published version."""
+    version = _version(pk)
+    verb = services.make_live
+    tell(request, lambda: verb(version, by=request.user), f"{version} is live.")
+    return _back(request, version)
+
+
+@require_POST
+@known_to("automations.view_version")
+def release(request: HttpRequest, pk: int) -> HttpResponse:
+    """Publish a draft and make it live; both or neither."""
+    version = _version(pk)
+    verb = services.release_version
+    tell(request, lambda: verb(version, by=request.user), f"{version} is published and live.")
+    return _back(request, version)
+
+
+def _back(request: HttpRequest, version: Version) -> HttpResponse:
+    """Return to the version's page if the button was there, else to the automation's."""
+    return redirect(version if request.POST.get("from") == "version" else version.automation)

@@ -1,0 +1,192 @@
+"""The list of runs, the page of one run with its live part, and what people do with a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.contrib.auth.decorators import login_required
+from django.db.models import Prefetch
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from automations import messages, services, tracing, waiting
+from automations.errors import Problem
+from automations.models import Automation, Delivery, Run
+from automations.schemas import fields_of
+from automations.views.access import known_to, tell
+from automations.views.paging import page_of
+
+PAGE = 50
+STOP_POLLING = 286
+FAST_FOR_S, SLOW_FOR_S = 60, 600
+SETTLED = (*Run.FINAL, Run.Status.AWAITING_APPROVAL)
+
+
+@require_safe
+@login_required
+def listed(request: HttpRequest) -> HttpResponse:
+    """Show the newest runs of all automations, by status and automation."""
+    if not request.user.has_perm("automations.view_run"):
+        raise PermissionDenied("You may not see runs; ask an administrator for a role.")
+    status, slug = request.GET.get("status", ""), request.GET.get("automation", "")
+    runs = Run.objects.light().select_related("automation", "version").defer(
+        "automation__input_schema"
+    )
+    if status in Run.Status.values:
+        runs = runs.filter(status=status)
+    automations = list(Automation.objects.order_by("name").only("slug", "name")[:200])
+    if any(automation.slug == slug for automation in automations):
+        runs = runs.filter(automation_id=slug)
+    context = {
+        "title": "Runs",
+        "page": page_of(runs, request, size=PAGE),
+        "statuses": Run.Status.choices,
+        "automations": automations,
+        "status": status,
+        "slug": slug,
+    }
+    return render(request, "automations/run_list.html", context)
+
+
+@require_safe
+@never_cache
+@known_to("automations.view_run")
+def shown(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show one run: progress while it lasts, then output, attempts, verdicts and deliveries."""
+    run = _run(pk)
+    context = {
+        **live(run, request),
+        "title": f"Run {run.pk}",
+        "inputs": _inputs(run),
+        "prompt": _prompt(run),
+        "previous": _neighbour(run, "-pk", pk__lt=run.pk),
+        "next": _neighbour(run, "pk", pk__gt=run.pk),
+    }
+    return render(request, "automations/run_detail.html", context)
+
+
+@require_safe
+@never_cache
+@known_to("automations.view_run")
+def progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """Return the live part: 204 when nothing changed, 286 (stop asking) when the run settled."""
+    context = live(_run(pk), request)
+    settled = context["run"].status in SETTLED
+    if not settled and request.GET.get("mark") == context["mark"]:
+        return HttpResponse(status=204)
+    answer = render(request, "automations/_run_live.html", {**context, "alone": True})
+    answer.status_code = STOP_POLLING if settled else 200
+    return answer
+
+
+def live(run: Run, request: HttpRequest) -> dict[str, Any]:
+    """Return what the live part shows of a run."""
+    deliveries = list(run.deliveries.all())
+    elapsed_s = tracing.elapsed_s(run)
+    why = waiting.reasons(run)
+    every = 0 if run.status in SETTLED else _interval(elapsed_s)
+    return {
+        "run": run,
+        "deliveries": deliveries,
+        "attempts": list(run.attempts.all()),
+        "stages": tracing.track(run, deliveries),
+        "lines": tracing.lines(run),
+        "advice": tracing.advice(run),
+        "waits": why,
+        "elapsed_s": elapsed_s,
+        "every": every,
+        "may_start": request.user.has_perm("automations.start_run"),
+        "may_approve": request.user.has_perm("automations.approve_delivery"),
+        "mark": tracing.mark(run, deliveries, every, elapsed_s // 5, " ".join(why)),
+    }
+
+
+def _interval(elapsed_s: int) -> int:
+    """Return after how many seconds to ask again; -1: leave it to a button."""
+    if elapsed_s < FAST_FOR_S:
+        return 2
+    return 10 if elapsed_s < SLOW_FOR_S else -1
+
+
+def _run(pk: int) -> Run:
+    related = ("automation", "version", "provider", "batch", "requested_by", "rerun_of")
+    deliveries = Delivery.objects.select_related("destination", "resolved_by")
+    runs = Run.objects.select_related(*related).prefetch_related(
+        "attempts", Prefetch("deliveries", queryset=deliveries)
+    )
+    return get_object_or_404(runs, pk=pk)
+
+
+def _inputs(run: Run) -> list[tuple[str, Any]]:
+    titles = {field.name: field.title for field in fields_of(run.automation.input_schema)}
+    return [(titles.get(name, name), value) for name, value in run.input_data.items()]
+
+
+def _prompt(run: Run) -> list[messages.Message]:
+    if run.version is None or not run.input_data:
+        return []
+    boundary = messages.boundary_for(run.pk)
+    try:
+        return messages.build(
+            run.version, run.input_data, dialogue=run.dialogue, boundary=boundary
+        )
+    except Problem:
+        return []
+
+
+def _neighbour(run: Run, order: str, **bound: int) -> int | None:
+    near = Run.objects.filter(automation_id=run.automation_id, **bound).order_by(order)
+    return near.values_list("pk", flat=True).first()
+
+
+@require_POST
+@known_to("automations.view_run")
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Cancel a run that has not ended."""
+    run = get_object_or_404(Run, pk=pk)
+    tell(request, lambda: services.cancel_run(run, by=request.user), f"{run} is being cancelled.")
+    return redirect(run)
+
+
+@require_POST
+@known_to("automations.view_run")
+def again(request: HttpRequest, pk: int) -> HttpResponse:
+    """Run the same input again on today's live version."""
+    run = get_object_or_404(Run, pk=pk)
+    started = tell(
+        request, lambda: services.rerun(run, by=request.user), f"The input of {run} runs again."
+    )
+    return redirect(started or run)
+
+
+@require_POST
+@known_to("automations.view_run")
+def approve(request: HttpRequest, pk: int) -> HttpResponse:
+    """Send a waiting output to its destinations."""
+    run = get_object_or_404(Run, pk=pk)
+    verb = services.approve_delivery
+    tell(request, lambda: verb(run, by=request.user), "Approved; it is being delivered.")
+    return redirect(run)
+
+
+@require_POST
+@known_to("automations.view_delivery")
+def send_again(request: HttpRequest, pk: int) -> HttpResponse:
+    """Repeat a failed or unknown delivery."""
+    delivery = get_object_or_404(Delivery.objects.select_related("run"), pk=pk)
+    verb = services.send_again
+    tell(request, lambda: verb(delivery, by=request.user), "It is being sent again.")
+    return redirect(delivery.run)
+
+
+@require_POST
+@known_to("automations.view_delivery")
+def mark_delivered(request: HttpRequest, pk: int) -> HttpResponse:
+    """Note that a failed or unknown delivery has in fact arrived."""
+    delivery = get_object_or_404(Delivery.objects.select_related("run"), pk=pk)
+    verb = services.mark_delivered
+    tell(request, lambda: verb(delivery, by=request.user), "Noted as delivered.")
+    return redirect(delivery.run)
