@@ -68,7 +68,7 @@ def _answered(
     attempt = _attempt(run, client, call, started, answer.latency_ms)
     _fill(attempt, answer, cost)
     values = {**_totals(run, answer, cost), "answer": answer.text, "calls": run.calls + 1}
-    values |= {"model": answer.model or call.model, "answered_by": client.endpoint.label}
+    values |= {"model": _named(answer.model or call.model), "answered_by": client.endpoint.label}
     news = _news(run, recipe, answer)
     news.succeeded = _has_trouble(recipe)
     return Called(values, attempt, news, f"{values['model']} at {client.endpoint.label}")
@@ -115,9 +115,14 @@ def _attempt(run: Held, client: Client, call: Call, started: datetime, latency_m
 
 def _fill(attempt: Attempt, answer: Answer, cost: Decimal | None) -> None:
     attempt.input_tokens, attempt.output_tokens = answer.input_tokens, answer.output_tokens
-    attempt.cost_usd, attempt.finish_reason = cost, answer.finish_reason
+    attempt.cost_usd, attempt.finish_reason = cost, answer.finish_reason[:40]
     attempt.http_status, attempt.request_id = answer.http_status, answer.request_id
-    attempt.model = answer.model or attempt.model
+    attempt.model = _named(answer.model or attempt.model)
+
+
+def _named(model: str) -> str:
+    """Cut a name that a provider made up to what the column holds."""
+    return model[:160]
 
 
 def _totals(run: Held, answer: Answer, cost: Decimal | None) -> dict[str, Any]:

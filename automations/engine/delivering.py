@@ -9,7 +9,7 @@ from typing import Any
 
 from automations.connectors.base import Destination, Parcel
 from automations.connectors.problems import DeliveryProblem
-from automations.engine.bench import Bench, Lost, commit, let_go, note
+from automations.engine.bench import Bench, commit, let_go, note
 from automations.engine.held import DeliveryChange, Held, HeldDelivery
 from automations.engine.recipes import Recipe
 from automations.engine.retry import delivery_again_at
@@ -18,6 +18,7 @@ from automations.models.run import text_of
 from automations.redaction import redact
 from automations.text import clean_text
 
+SURENESS_POLL_S = 0.2
 CUT_SHORT = (
     "The worker died while it was sending, so it is not known whether this arrived; "
     "look at the destination, then choose 'Send again' or 'Mark as delivered'."
@@ -83,8 +84,9 @@ async def _take_over(run: Held, due: list[HeldDelivery], bench: Bench) -> None:
 
 
 async def _send(run: Held, delivery: HeldDelivery, recipe: Recipe, bench: Bench) -> Sent:
-    if not bench.is_sure_of(run):
-        raise Lost
+    while not bench.is_sure_of(run):
+        # The next beat extends the lease, or learns that the run is lost and stops this.
+        await asyncio.sleep(SURENESS_POLL_S)
     kind = recipe.destinations[delivery.destination_id]
     parcel = Parcel(
         key=Delivery.key_for(run.id, delivery.destination_id),

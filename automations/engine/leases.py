@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
+from automations.engine.delivering import CUT_SHORT
 from automations.engine.held import LEASE, Held
-from automations.models import Control, Run
+from automations.models import Control, Delivery, Run
 
 LOST = (
     "The worker died {n} times while it held this run; it was stopped so that it cannot take "
@@ -49,28 +51,42 @@ def beat(owner: str, runs: Sequence[Held], *, now: datetime) -> Pulse:
     return pulse
 
 
-def reap(*, now: datetime) -> int:
+def reap(*, now: datetime, besides: Iterable[int] = ()) -> int:
     """Give runs whose lease ran out back to the queue; return how many were found.
 
-    A cancelled one ends; one that has taken its worker down `Run.MAX_CRASHES` times fails.
+    A cancelled one ends; one that has taken its worker down `Run.MAX_CRASHES` times fails. The
+    ids in `besides` are left alone: a pump holds them, and was only kept from its beat.
     """
-    expired = Run.objects.running().filter(lease_until__lt=now)
+    expired = Run.objects.running().filter(lease_until__lt=now).exclude(pk__in=list(besides))
     cleared = {"lease_owner": "", "lease_until": None, "crashes": F("crashes") + 1}
     with transaction.atomic():
-        cancelled = expired.exclude(cancel_requested_at=None).update(
-            status=Run.Status.CANCELLED, completed_at=now, fence=F("fence") + 1, **cleared
-        )
-        poisoned = expired.filter(crashes__gte=Run.MAX_CRASHES - 1).update(
-            status=Run.Status.FAILED,
-            completed_at=now,
-            fence=F("fence") + 1,
-            error_category=Run.ErrorCategory.INTERNAL_ERROR,
-            error_code="worker_lost",
-            error_message=LOST.format(n=Run.MAX_CRASHES),
-            **cleared,
-        )
+        ended = _end(expired.exclude(cancel_requested_at=None), now, _CANCELLED | cleared)
+        # Asked for while a worker held the run, which has given it back since.
+        ended += _end(Run.objects.queued().exclude(cancel_requested_at=None), now, _CANCELLED)
+        poisoned = expired.filter(crashes__gte=Run.MAX_CRASHES - 1)
+        ended += _end(poisoned, now, _WORKER_LOST | cleared)
         returned = expired.update(status=Run.Status.QUEUED, available_at=now, **cleared)
-    return cancelled + poisoned + returned
+    return ended + returned
+
+
+_CANCELLED: dict[str, Any] = {"status": Run.Status.CANCELLED, "error_message": "Cancelled."}
+_WORKER_LOST: dict[str, Any] = {
+    "status": Run.Status.FAILED,
+    "error_category": Run.ErrorCategory.INTERNAL_ERROR,
+    "error_code": "worker_lost",
+    "error_message": LOST.format(n=Run.MAX_CRASHES),
+}
+
+
+def _end(runs: QuerySet[Run], now: datetime, values: dict[str, Any]) -> int:
+    """End runs that no worker will come back to, and say so of what they were sending."""
+    ids = list(runs.order_by("pk").select_for_update(skip_locked=True).values_list("pk", flat=True))
+    if ids:
+        ended = Run.objects.filter(pk__in=ids)
+        ended.update(fence=F("fence") + 1, completed_at=now, **values)
+        sending = Delivery.objects.filter(run_id__in=ids, state=Delivery.State.SENDING)
+        sending.update(state=Delivery.State.UNKNOWN, error_message=CUT_SHORT)
+    return len(ids)
 
 
 def hand_back(owner: str, ids: Iterable[int], *, now: datetime) -> int:

@@ -304,7 +304,7 @@ class Pump:
         while True:
             await asyncio.sleep(self.pace.reap_s)
             await self._db(self._clock.sync)
-            await self._db(reap, now=self.now(), besides=self.owner)
+            await self._db(reap, now=self.now(), besides=list(self._held))
 
     async def _wind_down(self) -> None:
         """Finish what is in flight; after the grace hand the rest back at once."""

@@ -19,7 +19,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 from django.utils import timezone
 from django_q.cluster import Sentinel
 
@@ -34,6 +34,7 @@ SILENT_WITH_WORK_S = 60.0
 SILENT_S = 240.0
 STOP_S = 40.0
 BACKOFF_MAX_S = 30.0
+STEADY_S = 30.0
 fork = multiprocessing.get_context("fork")
 
 
@@ -66,6 +67,8 @@ class Supervisor:
         self.started_at = timezone.now()
         self._signals = 0
         self._restarts = 0
+        self._deaths_in_a_row = 0
+        self._group_began = 0.0
 
     def run(self) -> int:
         """Supervise until stopped; return the process's exit code."""
@@ -86,6 +89,7 @@ class Supervisor:
     def _start_group(self) -> _Group:
         connections.close_all()
         signs.reset()
+        self._group_began = time.monotonic()
         group = _Group.start()
         log.info("worker_group_started", pid=group.sentinel.pid, restarts=self._restarts)
         return group
@@ -108,7 +112,7 @@ class Supervisor:
             if ring_first:
                 ring()
             return "hangs" if _hangs() else "works"
-        except DatabaseError as error:
+        except Error as error:
             log.warning("database_away", error=type(error).__name__)
             connections.close_all()
             return "unknown"
@@ -128,12 +132,14 @@ class Supervisor:
         log.error("worker_group_died", exitcode=group.sentinel.exitcode)
         group.kill()
         self._restarts += 1
-        time.sleep(min(BACKOFF_MAX_S, 0.5 * 2 ** min(6, self._restarts - 1)))
+        steady = time.monotonic() - self._group_began > STEADY_S
+        self._deaths_in_a_row = 1 if steady else self._deaths_in_a_row + 1
+        time.sleep(min(BACKOFF_MAX_S, 0.5 * 2 ** min(6, self._deaths_in_a_row - 1)))
 
     def _say_goodbye(self) -> None:
         try:
             Worker.objects.filter(name=self.name).delete()
-        except DatabaseError as error:
+        except Error as error:
             log.warning("database_away", error=type(error).__name__)
 
 

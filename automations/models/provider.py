@@ -105,6 +105,10 @@ class Provider(models.Model):
     def circuit_is_open(self) -> bool:
         return self.circuit_opened_at is not None
 
+    @property
+    def is_being_tested(self) -> bool:
+        return self.tested_at is not None and self.test_passed is None
+
     def seal_key(self, key: str) -> None:
         """Keep `key` encrypted, bound to this row; an empty one clears it. Does not save."""
         self.api_key_sealed = encryption.seal(key, binding=str(self.key_binding)) if key else ""

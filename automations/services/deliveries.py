@@ -70,6 +70,7 @@ def _requeue(runs: QuerySet[Run]) -> int:
         step=Run.Step.DELIVER,
         available_at=now,
         completed_at=None,
+        cancel_requested_at=None,
         error_message=None,
         error_category="",
         error_code="",
