@@ -1,9 +1,11 @@
 """System checks: settings that do not fit together, found at start-up."""
 
+import sqlite3
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.db import connection
 
 
 @register()
@@ -33,3 +35,13 @@ def check_queue_outlives_pump(**_: Any) -> list[CheckMessage]:
         return []
     hint = "Keep Q_CLUSTER['retry'] at least ten times its timeout."
     return [Error("The queue would repeat a running pump.", hint=hint, id="automations.E002")]
+
+
+@register()
+def check_sqlite_is_new_enough(**_: Any) -> list[CheckMessage]:
+    """Refuse an SQLite that cannot update from a list and tell what it updated."""
+    if connection.vendor != "sqlite" or sqlite3.sqlite_version_info >= (3, 35):
+        return []
+    hint = "Use a newer Python or system, or set DATABASE_URL to a PostgreSQL server."
+    found = f"SQLite {sqlite3.sqlite_version} is too old; 3.35 is needed."
+    return [Error(found, hint=hint, id="automations.E003")]

@@ -144,9 +144,7 @@ def _require_size(upload: UploadedFile) -> None:
     if size <= limit:
         return
     shown = clean_text((upload.name or "The file")[:80]).text
-    message = (
-        f"{shown} has {human_size(size)}; at most {human_size(limit)} are read, so split it."
-    )
+    message = f"{shown} has {human_size(size)}; at most {human_size(limit)} are read, so split it."
     raise Problem(message, category="source_error", code="too_large")
 
 

@@ -27,6 +27,13 @@ SHAPES = {
     "waiting": "clock", "approval": "eye", "skipped": "dash", "ahead": "",
 }  # fmt: skip
 
+DOING = {
+    Run.Step.SOURCE: "It is reading the source",
+    Run.Step.MODEL: "It is asking the model",
+    Run.Step.CHECK: "It is checking the answer",
+    Run.Step.DELIVER: "It is being delivered",
+}
+
 ADVICE = {
     Run.ErrorCategory.API_RATE_LIMIT: "Run it again later, or lower the provider's limits.",
     Run.ErrorCategory.VALIDATION_ERROR: "Mend the input, or the prompt or check in a new draft.",
@@ -182,3 +189,18 @@ def mark(run: Run, deliveries: Sequence[Delivery], *more: Any) -> str:
         bool(run.cancel_requested_at), *more,
     )  # fmt: skip
     return sha256(repr(words).encode()).hexdigest()[:16]
+
+
+def headline(run: Run, waits: Sequence[str]) -> str:
+    """Say in one sentence how the run stands."""
+    if run.status == Run.Status.QUEUED:
+        return waits[0] if waits else "It waits for a worker."
+    if run.status == Run.Status.RUNNING:
+        doing = "It is being cancelled" if run.cancel_requested_at else DOING[Run.Step(run.step)]
+        return f"{doing}."
+    said = {
+        Run.Status.AWAITING_APPROVAL: "The output waits for a person to approve it.",
+        Run.Status.CANCELLED: "It was cancelled; nothing more happens to it.",
+        Run.Status.SUCCESS: "It succeeded.",
+    }
+    return said.get(Run.Status(run.status), "It failed.")

@@ -93,7 +93,9 @@ class Claimer:
             return []
         passing = _passing(allowed)
         queues = [
-            self._due(lane, min(want, lane.concurrency - busy.runs[lane.automation_id]), passing, now)
+            self._due(
+                lane, min(want, lane.concurrency - busy.runs[lane.automation_id]), passing, now
+            )
             for lane in self._rotated(lanes)
         ]
         chosen = _within(_fairly(queues)[:want], allowed.calls)

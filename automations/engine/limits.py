@@ -46,6 +46,12 @@ def room_of(provider: Provider, *, in_flight: int, now: datetime) -> Room:
     return Room(max(0, min(limit - in_flight, _rate_room(provider, now))))
 
 
+def resting_for_good() -> list[int]:
+    """Return the providers whose circuit is open: only a person's run will try them."""
+    opened = Provider.objects.exclude(circuit_opened_at=None)
+    return [p.pk for p in opened if p.state_of == endpoint_id(p)]
+
+
 def _rate_room(provider: Provider, now: datetime) -> int:
     room = UNLIMITED
     if provider.requests_per_minute:

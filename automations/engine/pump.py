@@ -206,6 +206,8 @@ class Pump:
         for pending in batch:
             if not pending.done.done():
                 pending.done.set_result(pending.step.run.id in held)
+        if claimed:
+            await asyncio.sleep(0)  # a run that was let go and is claimed anew ends here first
         for run in claimed:
             self._start(run)
         return bool(batch or claimed)

@@ -49,13 +49,11 @@ async def _steps(run: Held, recipe: Recipe, bench: Bench) -> None:
         run.deadline_at = bench.now() + timedelta(seconds=recipe.deadline_s)
     if run.step == Run.Step.SOURCE:
         await _read_source(run, recipe, bench)
-    while run.step in (Run.Step.MODEL, Run.Step.CHECK):
-        if run.step == Run.Step.MODEL and not await _ask_model(run, recipe, bench):
-            return
-        if not await _check(run, recipe, bench):
-            return
-    if run.status == Run.Status.RUNNING:
-        await delivering.deliver(run, recipe, bench)
+    if run.step == Run.Step.MODEL and not await _ask_model(run, recipe, bench):
+        return
+    if run.step == Run.Step.CHECK and not await _check(run, recipe, bench):
+        return
+    await delivering.deliver(run, recipe, bench)
 
 
 async def _read_source(run: Held, recipe: Recipe, bench: Bench) -> None:
@@ -98,10 +96,10 @@ async def _keep_answer(run: Held, called: Called, bench: Bench) -> None:
 async def _after_failure(
     run: Held, recipe: Recipe, called: Called, failure: CallFailed, bench: Bench
 ) -> bool:
-    """Repair a cut-off answer, return the run to the queue, or fail it; True to go on here."""
+    """Return the run to the queue, for a repair of a cut-off answer or another try, or fail it."""
     if called.cut_off and len(run.dialogue) < recipe.max_repairs:
         await _repair(run, bench, called.values["answer"], [called.cut_off], called)
-        return True
+        return False
     if called.again is None:
         await fail(run, bench, failure, called)
         return False
@@ -120,9 +118,7 @@ async def _after_failure(
 
 
 async def _check(run: Held, recipe: Recipe, bench: Bench) -> bool:
-    """Make the output and judge it; True when the run goes on here (repair or delivery)."""
-    if run.step != Run.Step.CHECK:
-        return True
+    """Make the output and judge it; True when the run goes on here, to its delivery."""
     started = bench.now()
     turn = len(run.dialogue)
     text = input_text(run.input_data)
@@ -133,7 +129,7 @@ async def _check(run: Held, recipe: Recipe, bench: Bench) -> bool:
         return await _accept(run, recipe, output, bench)
     if turn < recipe.max_repairs:
         await _repair(run, bench, run.answer, output.complaints, None)
-        return True
+        return False
     await _reject(run, bench, output.failed)
     return False
 
@@ -160,6 +156,7 @@ async def _accept(run: Held, recipe: Recipe, output: Output, bench: Bench) -> bo
 async def _repair(
     run: Held, bench: Bench, answer: str, complaints: list[str], called: Called | None
 ) -> None:
+    """Queue the run for another call: only a claim keeps to the provider's limits."""
     turn = {"answer": answer, "complaints": complaints}
     values = {
         **(called.values if called else {}),
@@ -167,8 +164,10 @@ async def _repair(
         "verdicts": run.verdicts,
         "step": Run.Step.MODEL,
         "answer": "",
+        "status": Run.Status.QUEUED,
+        "available_at": bench.now(),
     }
-    await commit(run, bench, values, called)
+    await let_go(run, bench, values, called)
 
 
 async def _reject(run: Held, bench: Bench, failed: list[dict[str, Any]]) -> None:

@@ -11,7 +11,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -20,376 +19,1063 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Control',
+            name="Control",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('halted_at', models.DateTimeField(blank=True, null=True)),
-                ('reason', models.CharField(blank=True, max_length=200)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("halted_at", models.DateTimeField(blank=True, null=True)),
+                ("reason", models.CharField(blank=True, max_length=200)),
             ],
             options={
-                'permissions': [('halt_engine', 'Can stop and restart all automations')],
+                "permissions": [("halt_engine", "Can stop and restart all automations")],
             },
         ),
         migrations.CreateModel(
-            name='Worker',
+            name="Worker",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, unique=True)),
-                ('started_at', models.DateTimeField()),
-                ('seen_at', models.DateTimeField()),
-                ('info', models.JSONField(default=dict)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, unique=True)),
+                ("started_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField()),
+                ("info", models.JSONField(default=dict)),
             ],
             options={
-                'ordering': ['-seen_at'],
+                "ordering": ["-seen_at"],
             },
         ),
         migrations.CreateModel(
-            name='Automation',
+            name="Automation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('slug', models.CharField(help_text='Short name in URLs and tables, like content_repurposer. It never changes.', max_length=255, unique=True, validators=[django.core.validators.RegexValidator('^[a-z][a-z0-9_-]{1,79}$', 'Use a-z, 0-9, _ and - (2-80).')])),
-                ('summary', models.CharField(blank=True, max_length=300)),
-                ('stage', models.CharField(choices=[('idea', 'Idea'), ('prototype', 'Prototype'), ('production', 'Production'), ('retired', 'Retired')], default='idea', max_length=16)),
-                ('input_schema', models.JSONField(default=automations.models.automation.plain_text_input, help_text='JSON Schema of the input; each property becomes a field of the Run now form and a name that prompts may use as {{ name }}.')),
-                ('approval_required', models.BooleanField(default=True, help_text='A person approves every output before it leaves.', verbose_name='approve before delivery')),
-                ('concurrency', models.PositiveSmallIntegerField(default=5, help_text='How many of its runs may be in flight at once.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)])),
-                ('paused_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('is_sample', models.BooleanField(default=False, editable=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('deputy', models.ForeignKey(blank=True, help_text='Who can step in when the owner is away.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='automations_deputised', to=settings.AUTH_USER_MODEL)),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='automations_owned', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "slug",
+                    models.CharField(
+                        help_text="Short name in URLs and tables, like content_repurposer. It never changes.",
+                        max_length=255,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z][a-z0-9_-]{1,79}$", "Use a-z, 0-9, _ and - (2-80)."
+                            )
+                        ],
+                    ),
+                ),
+                ("summary", models.CharField(blank=True, max_length=300)),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("idea", "Idea"),
+                            ("prototype", "Prototype"),
+                            ("production", "Production"),
+                            ("retired", "Retired"),
+                        ],
+                        default="idea",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "input_schema",
+                    models.JSONField(
+                        default=automations.models.automation.plain_text_input,
+                        help_text="JSON Schema of the input; each property becomes a field of the Run now form and a name that prompts may use as {{ name }}.",
+                    ),
+                ),
+                (
+                    "approval_required",
+                    models.BooleanField(
+                        default=True,
+                        help_text="A person approves every output before it leaves.",
+                        verbose_name="approve before delivery",
+                    ),
+                ),
+                (
+                    "concurrency",
+                    models.PositiveSmallIntegerField(
+                        default=5,
+                        help_text="How many of its runs may be in flight at once.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000),
+                        ],
+                    ),
+                ),
+                ("paused_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("is_sample", models.BooleanField(default=False, editable=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "deputy",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Who can step in when the owner is away.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="automations_deputised",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="automations_owned",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
-                'permissions': [('pause_automation', 'Can pause and resume automations')],
+                "ordering": ["name"],
+                "permissions": [("pause_automation", "Can pause and resume automations")],
             },
         ),
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
-                ('total', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('cancelled_at', models.DateTimeField(blank=True, null=True)),
-                ('automation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='batches', to='automations.automation')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("total", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("cancelled_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "automation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="batches",
+                        to="automations.automation",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'batches',
-                'ordering': ['-id'],
+                "verbose_name_plural": "batches",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Destination',
+            name="Destination",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80)),
-                ('kind', models.CharField(default='store_only', max_length=40)),
-                ('settings', models.JSONField(blank=True, default=dict)),
-                ('is_active', models.BooleanField(default=True)),
-                ('automation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='destinations', to='automations.automation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                ("kind", models.CharField(default="store_only", max_length=40)),
+                ("settings", models.JSONField(blank=True, default=dict)),
+                ("is_active", models.BooleanField(default=True)),
+                (
+                    "automation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="destinations",
+                        to="automations.automation",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['automation_id', 'id'],
+                "ordering": ["automation_id", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Provider',
+            name="Provider",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, unique=True)),
-                ('kind', models.CharField(choices=[('default', 'Default (from the environment, else the embedded model)'), ('endpoint', 'OpenAI-compatible endpoint'), ('embedded', 'Embedded model')], default='endpoint', max_length=16)),
-                ('base_url', models.URLField(blank=True, help_text='For example https://api.openai.com/v1', max_length=300, verbose_name='base URL')),
-                ('api_key_env', models.CharField(blank=True, help_text='Name of the environment variable that holds the key.', max_length=80, validators=[django.core.validators.RegexValidator('^[A-Z][A-Z0-9_]*$', 'Use A-Z, 0-9 and _, e.g. MY_API_KEY.')], verbose_name='key variable')),
-                ('api_key_sealed', models.TextField(blank=True, editable=False)),
-                ('key_binding', models.UUIDField(default=uuid.uuid4, editable=False)),
-                ('default_model', models.CharField(blank=True, max_length=120)),
-                ('max_concurrency', models.PositiveIntegerField(blank=True, default=16, help_text='Calls in flight over all machines; empty: no limit. The embedded model takes 1.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
-                ('requests_per_minute', models.PositiveIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)])),
-                ('tokens_per_minute', models.PositiveIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)])),
-                ('state_of', models.CharField(blank=True, editable=False, max_length=64)),
-                ('paused_until', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('working_concurrency', models.FloatField(editable=False, null=True)),
-                ('requests_at', models.DateTimeField(editable=False, null=True)),
-                ('tokens_at', models.DateTimeField(editable=False, null=True)),
-                ('circuit_opened_at', models.DateTimeField(editable=False, null=True)),
-                ('circuit_reason', models.TextField(blank=True, editable=False)),
-                ('tested_at', models.DateTimeField(editable=False, null=True)),
-                ('test_passed', models.BooleanField(editable=False, null=True)),
-                ('test_message', models.TextField(blank=True, editable=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("default", "Default (from the environment, else the embedded model)"),
+                            ("endpoint", "OpenAI-compatible endpoint"),
+                            ("embedded", "Embedded model"),
+                        ],
+                        default="endpoint",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "base_url",
+                    models.URLField(
+                        blank=True,
+                        help_text="For example https://api.openai.com/v1",
+                        max_length=300,
+                        verbose_name="base URL",
+                    ),
+                ),
+                (
+                    "api_key_env",
+                    models.CharField(
+                        blank=True,
+                        help_text="Name of the environment variable that holds the key.",
+                        max_length=80,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Z][A-Z0-9_]*$", "Use A-Z, 0-9 and _, e.g. MY_API_KEY."
+                            )
+                        ],
+                        verbose_name="key variable",
+                    ),
+                ),
+                ("api_key_sealed", models.TextField(blank=True, editable=False)),
+                ("key_binding", models.UUIDField(default=uuid.uuid4, editable=False)),
+                ("default_model", models.CharField(blank=True, max_length=120)),
+                (
+                    "max_concurrency",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        default=16,
+                        help_text="Calls in flight over all machines; empty: no limit. The embedded model takes 1.",
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
+                (
+                    "requests_per_minute",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
+                (
+                    "tokens_per_minute",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
+                ("state_of", models.CharField(blank=True, editable=False, max_length=64)),
+                ("paused_until", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("working_concurrency", models.FloatField(editable=False, null=True)),
+                ("requests_at", models.DateTimeField(editable=False, null=True)),
+                ("tokens_at", models.DateTimeField(editable=False, null=True)),
+                ("circuit_opened_at", models.DateTimeField(editable=False, null=True)),
+                ("circuit_reason", models.TextField(blank=True, editable=False)),
+                ("tested_at", models.DateTimeField(editable=False, null=True)),
+                ("test_passed", models.BooleanField(editable=False, null=True)),
+                ("test_message", models.TextField(blank=True, editable=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ['name'],
-                'permissions': [('test_provider', "Can test a provider's connection")],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('kind', 'default')), fields=('kind',), name='one_default_provider')],
+                "ordering": ["name"],
+                "permissions": [("test_provider", "Can test a provider's connection")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("kind", "default")),
+                        fields=("kind",),
+                        name="one_default_provider",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('input_data', models.JSONField(db_default={}, default=dict, encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('output_data', models.JSONField(blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True)),
-                ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('awaiting_approval', 'Awaiting approval'), ('success', 'Success'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], db_default='queued', default='queued', max_length=50)),
-                ('error_message', models.TextField(blank=True, null=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('completed_at', models.DateTimeField(blank=True, null=True)),
-                ('execution_time_ms', models.IntegerField(blank=True, help_text='Milliseconds in which a worker held the run.', null=True)),
-                ('origin', models.CharField(choices=[('person', 'Person'), ('shell', 'Command line'), ('schedule', 'Schedule'), ('webhook', 'Webhook'), ('api', 'API'), ('automation', 'Another automation'), ('batch', 'Batch'), ('replay', 'Run again')], db_default='person', default='person', max_length=16)),
-                ('idempotency_key', models.CharField(blank=True, max_length=200, null=True)),
-                ('slot', models.CharField(blank=True, max_length=80, null=True, unique=True)),
-                ('source_item', models.CharField(blank=True, db_default='', default='', max_length=1000)),
-                ('is_sample', models.BooleanField(db_default=False, default=False)),
-                ('is_simulated', models.BooleanField(db_default=False, default=False)),
-                ('priority', models.SmallIntegerField(db_default=10, default=10)),
-                ('queued_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('deadline_at', models.DateTimeField(blank=True, null=True)),
-                ('estimated_tokens', models.PositiveIntegerField(db_default=0, default=0)),
-                ('fence', models.PositiveIntegerField(db_default=0, default=0)),
-                ('lease_owner', models.CharField(blank=True, db_default='', default='', max_length=120)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('cancel_requested_at', models.DateTimeField(blank=True, null=True)),
-                ('step', models.CharField(choices=[('source', 'Read the source'), ('model', 'Ask the model'), ('check', 'Check the answer'), ('deliver', 'Deliver')], db_default='model', default='model', max_length=16)),
-                ('calls', models.PositiveSmallIntegerField(db_default=0, default=0)),
-                ('failures', models.PositiveSmallIntegerField(db_default=0, default=0)),
-                ('postponements', models.PositiveSmallIntegerField(db_default=0, default=0)),
-                ('crashes', models.PositiveSmallIntegerField(db_default=0, default=0)),
-                ('model_index', models.PositiveSmallIntegerField(db_default=0, default=0)),
-                ('answer', models.TextField(blank=True, db_default='', default='')),
-                ('dialogue', models.JSONField(db_default=[], default=list)),
-                ('verdicts', models.JSONField(db_default=[], default=list)),
-                ('trace', models.JSONField(db_default=[], default=list)),
-                ('error_category', models.CharField(blank=True, choices=[('api_rate_limit', 'API rate limit'), ('validation_error', 'Validation error'), ('ai_hallucination', 'AI hallucination'), ('timeout', 'Timeout'), ('api_error', 'API error'), ('authentication', 'Authentication'), ('content_filter', 'Content filter'), ('source_error', 'Source error'), ('delivery_error', 'Delivery error'), ('internal_error', 'Internal error'), ('unknown', 'Unknown')], db_default='', default='', max_length=32)),
-                ('error_code', models.CharField(blank=True, db_default='', default='', max_length=60)),
-                ('traceback', models.TextField(blank=True, db_default='', default='')),
-                ('model', models.CharField(blank=True, db_default='', default='', max_length=160)),
-                ('answered_by', models.CharField(blank=True, db_default='', default='', help_text='Model and endpoint.', max_length=200)),
-                ('input_tokens', models.PositiveIntegerField(db_default=0, default=0)),
-                ('output_tokens', models.PositiveIntegerField(db_default=0, default=0)),
-                ('cost_usd', models.DecimalField(blank=True, decimal_places=6, help_text='Empty: price unknown.', max_digits=12, null=True)),
-                ('automation', models.ForeignKey(db_column='automation_name', db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='automations.automation', to_field='slug')),
-                ('batch', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='automations.batch')),
-                ('provider', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='automations.provider')),
-                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('rerun_of', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='reruns', to='automations.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "input_data",
+                    models.JSONField(
+                        db_default={},
+                        default=dict,
+                        encoder=django.core.serializers.json.DjangoJSONEncoder,
+                    ),
+                ),
+                (
+                    "output_data",
+                    models.JSONField(
+                        blank=True,
+                        encoder=django.core.serializers.json.DjangoJSONEncoder,
+                        null=True,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("awaiting_approval", "Awaiting approval"),
+                            ("success", "Success"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        db_default="queued",
+                        default="queued",
+                        max_length=50,
+                    ),
+                ),
+                ("error_message", models.TextField(blank=True, null=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("completed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "execution_time_ms",
+                    models.IntegerField(
+                        blank=True,
+                        help_text="Milliseconds in which a worker held the run.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        choices=[
+                            ("person", "Person"),
+                            ("shell", "Command line"),
+                            ("schedule", "Schedule"),
+                            ("webhook", "Webhook"),
+                            ("api", "API"),
+                            ("automation", "Another automation"),
+                            ("batch", "Batch"),
+                            ("replay", "Run again"),
+                        ],
+                        db_default="person",
+                        default="person",
+                        max_length=16,
+                    ),
+                ),
+                ("idempotency_key", models.CharField(blank=True, max_length=200, null=True)),
+                ("slot", models.CharField(blank=True, max_length=80, null=True, unique=True)),
+                (
+                    "source_item",
+                    models.CharField(blank=True, db_default="", default="", max_length=1000),
+                ),
+                ("is_sample", models.BooleanField(db_default=False, default=False)),
+                ("is_simulated", models.BooleanField(db_default=False, default=False)),
+                ("priority", models.SmallIntegerField(db_default=10, default=10)),
+                (
+                    "queued_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "available_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("deadline_at", models.DateTimeField(blank=True, null=True)),
+                ("estimated_tokens", models.PositiveIntegerField(db_default=0, default=0)),
+                ("fence", models.PositiveIntegerField(db_default=0, default=0)),
+                (
+                    "lease_owner",
+                    models.CharField(blank=True, db_default="", default="", max_length=120),
+                ),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("cancel_requested_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "step",
+                    models.CharField(
+                        choices=[
+                            ("source", "Read the source"),
+                            ("model", "Ask the model"),
+                            ("check", "Check the answer"),
+                            ("deliver", "Deliver"),
+                        ],
+                        db_default="model",
+                        default="model",
+                        max_length=16,
+                    ),
+                ),
+                ("calls", models.PositiveSmallIntegerField(db_default=0, default=0)),
+                ("failures", models.PositiveSmallIntegerField(db_default=0, default=0)),
+                ("postponements", models.PositiveSmallIntegerField(db_default=0, default=0)),
+                ("crashes", models.PositiveSmallIntegerField(db_default=0, default=0)),
+                ("model_index", models.PositiveSmallIntegerField(db_default=0, default=0)),
+                ("answer", models.TextField(blank=True, db_default="", default="")),
+                ("dialogue", models.JSONField(db_default=[], default=list)),
+                ("verdicts", models.JSONField(db_default=[], default=list)),
+                ("trace", models.JSONField(db_default=[], default=list)),
+                (
+                    "error_category",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("api_rate_limit", "API rate limit"),
+                            ("validation_error", "Validation error"),
+                            ("ai_hallucination", "AI hallucination"),
+                            ("timeout", "Timeout"),
+                            ("api_error", "API error"),
+                            ("authentication", "Authentication"),
+                            ("content_filter", "Content filter"),
+                            ("source_error", "Source error"),
+                            ("delivery_error", "Delivery error"),
+                            ("internal_error", "Internal error"),
+                            ("unknown", "Unknown"),
+                        ],
+                        db_default="",
+                        default="",
+                        max_length=32,
+                    ),
+                ),
+                (
+                    "error_code",
+                    models.CharField(blank=True, db_default="", default="", max_length=60),
+                ),
+                ("traceback", models.TextField(blank=True, db_default="", default="")),
+                ("model", models.CharField(blank=True, db_default="", default="", max_length=160)),
+                (
+                    "answered_by",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        default="",
+                        help_text="Model and endpoint.",
+                        max_length=200,
+                    ),
+                ),
+                ("input_tokens", models.PositiveIntegerField(db_default=0, default=0)),
+                ("output_tokens", models.PositiveIntegerField(db_default=0, default=0)),
+                (
+                    "cost_usd",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=6,
+                        help_text="Empty: price unknown.",
+                        max_digits=12,
+                        null=True,
+                    ),
+                ),
+                (
+                    "automation",
+                    models.ForeignKey(
+                        db_column="automation_name",
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="runs",
+                        to="automations.automation",
+                        to_field="slug",
+                    ),
+                ),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="runs",
+                        to="automations.batch",
+                    ),
+                ),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="runs",
+                        to="automations.provider",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "rerun_of",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="reruns",
+                        to="automations.run",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'automation_runs',
-                'ordering': ['-id'],
-                'permissions': [('start_run', 'Can start, cancel and repeat runs'), ('approve_delivery', 'Can approve and resolve deliveries')],
+                "db_table": "automation_runs",
+                "ordering": ["-id"],
+                "permissions": [
+                    ("start_run", "Can start, cancel and repeat runs"),
+                    ("approve_delivery", "Can approve and resolve deliveries"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Delivery',
+            name="Delivery",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=80, unique=True)),
-                ('state', models.CharField(choices=[('pending', 'Pending'), ('sending', 'Sending'), ('delivered', 'Delivered'), ('failed', 'Failed'), ('unknown', 'Unknown')], default='pending', max_length=16)),
-                ('fence', models.PositiveIntegerField(default=0)),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('delivered_at', models.DateTimeField(null=True)),
-                ('latency_ms', models.PositiveIntegerField(null=True)),
-                ('reference', models.CharField(blank=True, max_length=1000)),
-                ('error_message', models.TextField(blank=True)),
-                ('resolved_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('destination', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='automations.destination')),
-                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='automations.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=80, unique=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("sending", "Sending"),
+                            ("delivered", "Delivered"),
+                            ("failed", "Failed"),
+                            ("unknown", "Unknown"),
+                        ],
+                        default="pending",
+                        max_length=16,
+                    ),
+                ),
+                ("fence", models.PositiveIntegerField(default=0)),
+                ("tries", models.PositiveSmallIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("delivered_at", models.DateTimeField(null=True)),
+                ("latency_ms", models.PositiveIntegerField(null=True)),
+                ("reference", models.CharField(blank=True, max_length=1000)),
+                ("error_message", models.TextField(blank=True)),
+                (
+                    "resolved_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "destination",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="deliveries",
+                        to="automations.destination",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deliveries",
+                        to="automations.run",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'deliveries',
-                'db_table': 'automation_deliveries',
-                'ordering': ['run_id', 'id'],
+                "verbose_name_plural": "deliveries",
+                "db_table": "automation_deliveries",
+                "ordering": ["run_id", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField()),
-                ('is_repair', models.BooleanField(default=False)),
-                ('provider_name', models.CharField(max_length=200)),
-                ('model', models.CharField(max_length=160)),
-                ('started_at', models.DateTimeField()),
-                ('latency_ms', models.PositiveIntegerField()),
-                ('input_tokens', models.PositiveIntegerField(null=True)),
-                ('output_tokens', models.PositiveIntegerField(null=True)),
-                ('cost_usd', models.DecimalField(decimal_places=6, max_digits=12, null=True)),
-                ('http_status', models.PositiveSmallIntegerField(null=True)),
-                ('finish_reason', models.CharField(blank=True, max_length=40)),
-                ('request_id', models.CharField(blank=True, max_length=200)),
-                ('error_category', models.CharField(blank=True, choices=[('api_rate_limit', 'API rate limit'), ('validation_error', 'Validation error'), ('ai_hallucination', 'AI hallucination'), ('timeout', 'Timeout'), ('api_error', 'API error'), ('authentication', 'Authentication'), ('content_filter', 'Content filter'), ('source_error', 'Source error'), ('delivery_error', 'Delivery error'), ('internal_error', 'Internal error'), ('unknown', 'Unknown')], max_length=32)),
-                ('error_code', models.CharField(blank=True, max_length=60)),
-                ('error_message', models.TextField(blank=True)),
-                ('run', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='automations.run')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveSmallIntegerField()),
+                ("is_repair", models.BooleanField(default=False)),
+                ("provider_name", models.CharField(max_length=200)),
+                ("model", models.CharField(max_length=160)),
+                ("started_at", models.DateTimeField()),
+                ("latency_ms", models.PositiveIntegerField()),
+                ("input_tokens", models.PositiveIntegerField(null=True)),
+                ("output_tokens", models.PositiveIntegerField(null=True)),
+                ("cost_usd", models.DecimalField(decimal_places=6, max_digits=12, null=True)),
+                ("http_status", models.PositiveSmallIntegerField(null=True)),
+                ("finish_reason", models.CharField(blank=True, max_length=40)),
+                ("request_id", models.CharField(blank=True, max_length=200)),
+                (
+                    "error_category",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("api_rate_limit", "API rate limit"),
+                            ("validation_error", "Validation error"),
+                            ("ai_hallucination", "AI hallucination"),
+                            ("timeout", "Timeout"),
+                            ("api_error", "API error"),
+                            ("authentication", "Authentication"),
+                            ("content_filter", "Content filter"),
+                            ("source_error", "Source error"),
+                            ("delivery_error", "Delivery error"),
+                            ("internal_error", "Internal error"),
+                            ("unknown", "Unknown"),
+                        ],
+                        max_length=32,
+                    ),
+                ),
+                ("error_code", models.CharField(blank=True, max_length=60)),
+                ("error_message", models.TextField(blank=True)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attempts",
+                        to="automations.run",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'automation_attempts',
-                'ordering': ['run_id', 'number'],
+                "db_table": "automation_attempts",
+                "ordering": ["run_id", "number"],
             },
         ),
         migrations.CreateModel(
-            name='Source',
+            name="Source",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(default='form', max_length=40)),
-                ('settings', models.JSONField(blank=True, default=dict)),
-                ('automation', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='source', to='automations.automation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(default="form", max_length=40)),
+                ("settings", models.JSONField(blank=True, default=dict)),
+                (
+                    "automation",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="source",
+                        to="automations.automation",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Trigger',
+            name="Trigger",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(default='schedule', max_length=40)),
-                ('settings', models.JSONField(blank=True, default=dict)),
-                ('is_active', models.BooleanField(default=True)),
-                ('next_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('last_fired_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('trouble', models.TextField(blank=True, editable=False)),
-                ('automation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='triggers', to='automations.automation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(default="schedule", max_length=40)),
+                ("settings", models.JSONField(blank=True, default=dict)),
+                ("is_active", models.BooleanField(default=True)),
+                ("next_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("last_fired_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("trouble", models.TextField(blank=True, editable=False)),
+                (
+                    "automation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="triggers",
+                        to="automations.automation",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='run',
-            name='trigger',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='runs', to='automations.trigger'),
+            model_name="run",
+            name="trigger",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="runs",
+                to="automations.trigger",
+            ),
         ),
         migrations.CreateModel(
-            name='Version',
+            name="Version",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(editable=False)),
-                ('note', models.CharField(blank=True, help_text='What is different, and why.', max_length=200)),
-                ('system_prompt', models.TextField(blank=True, help_text='Who the model is and its rules.')),
-                ('user_prompt', models.TextField(default='{{ content }}', help_text='The request. {{ name }} inserts an input field; nothing else is a construct.')),
-                ('examples', models.JSONField(blank=True, default=list, help_text='Worked examples shown to the model: [{"input": "...", "output": "..."}].')),
-                ('model', models.CharField(blank=True, help_text="Empty: the provider's own default model.", max_length=120)),
-                ('fallback_models', models.JSONField(blank=True, default=list, help_text='Tried in order when a model is gone or too small.')),
-                ('temperature', models.FloatField(default=0.3, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(2)])),
-                ('max_output_tokens', models.PositiveIntegerField(default=600, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)])),
-                ('parameters', models.JSONField(blank=True, default=dict, help_text='Further parameters: top_p, seed, stop.')),
-                ('output_schema', models.JSONField(blank=True, help_text='JSON Schema the answer must fit; empty for plain text.', null=True)),
-                ('output_template', models.TextField(blank=True, help_text="Composes the text from the schema's fields: {{ field }}.")),
-                ('max_attempts', models.PositiveSmallIntegerField(default=3, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10)])),
-                ('max_repairs', models.PositiveSmallIntegerField(default=1, validators=[django.core.validators.MaxValueValidator(3)])),
-                ('call_timeout_s', models.PositiveIntegerField(default=120, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(3000)])),
-                ('deadline_s', models.PositiveIntegerField(default=900, help_text='Wall-clock cap of a run from its first attempt, retries included.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(86400)])),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('published_at', models.DateTimeField(editable=False, null=True)),
-                ('automation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='automations.automation')),
-                ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='automations.provider')),
-                ('published_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(editable=False)),
+                (
+                    "note",
+                    models.CharField(
+                        blank=True, help_text="What is different, and why.", max_length=200
+                    ),
+                ),
+                (
+                    "system_prompt",
+                    models.TextField(blank=True, help_text="Who the model is and its rules."),
+                ),
+                (
+                    "user_prompt",
+                    models.TextField(
+                        default="{{ content }}",
+                        help_text="The request. {{ name }} inserts an input field; nothing else is a construct.",
+                    ),
+                ),
+                (
+                    "examples",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text='Worked examples shown to the model: [{"input": "...", "output": "..."}].',
+                    ),
+                ),
+                (
+                    "model",
+                    models.CharField(
+                        blank=True,
+                        help_text="Empty: the provider's own default model.",
+                        max_length=120,
+                    ),
+                ),
+                (
+                    "fallback_models",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="Tried in order when a model is gone or too small.",
+                    ),
+                ),
+                (
+                    "temperature",
+                    models.FloatField(
+                        default=0.3,
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(2),
+                        ],
+                    ),
+                ),
+                (
+                    "max_output_tokens",
+                    models.PositiveIntegerField(
+                        default=600,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(100000),
+                        ],
+                    ),
+                ),
+                (
+                    "parameters",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="Further parameters: top_p, seed, stop."
+                    ),
+                ),
+                (
+                    "output_schema",
+                    models.JSONField(
+                        blank=True,
+                        help_text="JSON Schema the answer must fit; empty for plain text.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "output_template",
+                    models.TextField(
+                        blank=True,
+                        help_text="Composes the text from the schema's fields: {{ field }}.",
+                    ),
+                ),
+                (
+                    "max_attempts",
+                    models.PositiveSmallIntegerField(
+                        default=3,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(10),
+                        ],
+                    ),
+                ),
+                (
+                    "max_repairs",
+                    models.PositiveSmallIntegerField(
+                        default=1, validators=[django.core.validators.MaxValueValidator(3)]
+                    ),
+                ),
+                (
+                    "call_timeout_s",
+                    models.PositiveIntegerField(
+                        default=120,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(3000),
+                        ],
+                    ),
+                ),
+                (
+                    "deadline_s",
+                    models.PositiveIntegerField(
+                        default=900,
+                        help_text="Wall-clock cap of a run from its first attempt, retries included.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(86400),
+                        ],
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("published_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "automation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="automations.automation",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="versions",
+                        to="automations.provider",
+                    ),
+                ),
+                (
+                    "published_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['automation_id', '-number'],
-                'permissions': [('publish_version', 'Can publish drafts'), ('make_live', 'Can make versions live in production')],
+                "ordering": ["automation_id", "-number"],
+                "permissions": [
+                    ("publish_version", "Can publish drafts"),
+                    ("make_live", "Can make versions live in production"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ValidatorRule',
+            name="ValidatorRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('direction', models.CharField(choices=[('input', 'Input'), ('output', 'Output')], max_length=8)),
-                ('kind', models.CharField(max_length=40)),
-                ('settings', models.JSONField(blank=True, default=dict)),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='validator_rules', to='automations.version')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "direction",
+                    models.CharField(
+                        choices=[("input", "Input"), ("output", "Output")], max_length=8
+                    ),
+                ),
+                ("kind", models.CharField(max_length=40)),
+                ("settings", models.JSONField(blank=True, default=dict)),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="validator_rules",
+                        to="automations.version",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['version_id', 'direction', 'position', 'id'],
+                "ordering": ["version_id", "direction", "position", "id"],
             },
         ),
         migrations.AddField(
-            model_name='run',
-            name='version',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='automations.version'),
+            model_name="run",
+            name="version",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="runs",
+                to="automations.version",
+            ),
         ),
         migrations.AddField(
-            model_name='automation',
-            name='live_version',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='live_for', to='automations.version'),
+            model_name="automation",
+            name="live_version",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="live_for",
+                to="automations.version",
+            ),
         ),
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('by_name', models.CharField(max_length=150)),
-                ('action', models.CharField(max_length=60)),
-                ('object_type', models.CharField(max_length=60)),
-                ('object_id', models.CharField(max_length=60)),
-                ('object_name', models.CharField(max_length=200)),
-                ('before', models.JSONField(default=dict)),
-                ('after', models.JSONField(default=dict)),
-                ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                ("by_name", models.CharField(max_length=150)),
+                ("action", models.CharField(max_length=60)),
+                ("object_type", models.CharField(max_length=60)),
+                ("object_id", models.CharField(max_length=60)),
+                ("object_name", models.CharField(max_length=200)),
+                ("before", models.JSONField(default=dict)),
+                ("after", models.JSONField(default=dict)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['object_type', 'object_id', '-id'], name='idx_audit_object')],
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(
+                        fields=["object_type", "object_id", "-id"], name="idx_audit_object"
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='destination',
-            constraint=models.UniqueConstraint(fields=('automation', 'name'), name='destination_name_once'),
+            model_name="destination",
+            constraint=models.UniqueConstraint(
+                fields=("automation", "name"), name="destination_name_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('run', 'destination'), name='delivery_once'),
+            model_name="delivery",
+            constraint=models.UniqueConstraint(fields=("run", "destination"), name="delivery_once"),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('run', 'number'), name='attempt_number_once'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(
+                fields=("run", "number"), name="attempt_number_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='trigger',
-            index=models.Index(fields=['is_active', 'next_at'], name='idx_trigger_due'),
+            model_name="trigger",
+            index=models.Index(fields=["is_active", "next_at"], name="idx_trigger_due"),
         ),
         migrations.AddConstraint(
-            model_name='version',
-            constraint=models.UniqueConstraint(fields=('automation', 'number'), name='version_number_once'),
+            model_name="version",
+            constraint=models.UniqueConstraint(
+                fields=("automation", "number"), name="version_number_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['status'], name='idx_automation_status'),
+            model_name="run",
+            index=models.Index(fields=["status"], name="idx_automation_status"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['started_at'], name='idx_automation_started_at'),
+            model_name="run",
+            index=models.Index(fields=["started_at"], name="idx_automation_started_at"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(models.F('status'), models.F('provider'), models.F('automation'), models.OrderBy(models.F('priority'), descending=True), models.F('id'), name='idx_run_claim'),
+            model_name="run",
+            index=models.Index(
+                models.F("status"),
+                models.F("provider"),
+                models.F("automation"),
+                models.OrderBy(models.F("priority"), descending=True),
+                models.F("id"),
+                name="idx_run_claim",
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['status', 'lease_until'], name='idx_run_lease'),
+            model_name="run",
+            index=models.Index(fields=["status", "lease_until"], name="idx_run_lease"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['batch', 'status'], name='idx_run_batch'),
+            model_name="run",
+            index=models.Index(fields=["batch", "status"], name="idx_run_batch"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['automation', '-id'], name='idx_run_automation'),
+            model_name="run",
+            index=models.Index(fields=["automation", "-id"], name="idx_run_automation"),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'running', 'awaiting_approval', 'success', 'failed', 'cancelled'])), name='run_status_known'),
+            model_name="run",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "queued",
+                            "running",
+                            "awaiting_approval",
+                            "success",
+                            "failed",
+                            "cancelled",
+                        ],
+                    )
+                ),
+                name="run_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['success', 'failed', 'cancelled']), _negated=True), ('completed_at__isnull', False), _connector='OR'), name='run_final_has_completed_at'),
+            model_name="run",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ["success", "failed", "cancelled"]), _negated=True),
+                    ("completed_at__isnull", False),
+                    _connector="OR",
+                ),
+                name="run_final_has_completed_at",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(fields=('automation', 'idempotency_key'), name='run_idempotency_key_once'),
+            model_name="run",
+            constraint=models.UniqueConstraint(
+                fields=("automation", "idempotency_key"), name="run_idempotency_key_once"
+            ),
         ),
     ]

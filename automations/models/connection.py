@@ -55,6 +55,10 @@ class Destination(models.Model):
     def promise(self) -> str:
         return connectors.destinations.get(self.kind)(self.settings).promise
 
+    @property
+    def promise_sentence(self) -> str:
+        return connectors.destinations.get(self.kind)(self.settings).promise_sentence
+
 
 class TriggerQuerySet(models.QuerySet["Trigger"]):
     def active(self) -> TriggerQuerySet:

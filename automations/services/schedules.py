@@ -71,6 +71,14 @@ def _origin(trigger: Trigger, now: datetime) -> Origin:
 
 
 def _move_on(trigger: Trigger, now: datetime, trouble: str) -> None:
-    upcoming = triggers.next_time(trigger.kind, trigger.settings, now)
+    upcoming, why_never = _next_time(trigger, now)
     mine = Trigger.objects.filter(pk=trigger.pk, next_at=trigger.next_at)
-    mine.update(next_at=upcoming, last_fired_at=now, trouble=trouble)
+    mine.update(next_at=upcoming, last_fired_at=now, trouble=trouble or why_never)
+
+
+def _next_time(trigger: Trigger, now: datetime) -> tuple[datetime | None, str]:
+    """Return when the schedule is due next, else None and why it never is again."""
+    try:
+        return triggers.next_time(trigger.kind, trigger.settings, now), ""
+    except (ValueError, LookupError, TypeError) as error:
+        return None, f"This schedule cannot be read: {error}"

@@ -116,15 +116,23 @@ def rerun(run: Run, *, by: Actor) -> Run:
 def record_rejected(
     automation: Automation, problem: Problem, *, by: Actor, origin: Origin = SHELL, item: str = ""
 ) -> Run:
-    """Keep a run whose input could not be read at all, with the problem as its outcome."""
+    """Keep a run whose input could not be read at all, with the problem as its outcome.
+
+    Raises:
+        WrongState: the automation could not have run at all.
+    """
     require(by, "automations.start_run")
     run = _new_run(runnable(automation), {}, by=by, origin=origin)
+    if existing := _existing(run):
+        return existing
     now = timezone.now()
     run.status, run.started_at, run.completed_at = Run.Status.FAILED, now, now
     run.execution_time_ms, run.source_item = 0, item[:1000]
     run.error_category, run.error_code = problem.category, problem.code
     run.error_message = problem.message
-    run.save(force_insert=True)
+    with transaction.atomic():
+        run.save(force_insert=True)
+        record("reject input", run, by=by, after={"code": problem.code})
     return run
 
 

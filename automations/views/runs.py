@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from automations import messages, services, tracing, waiting
 from automations.errors import Problem
 from automations.models import Automation, Delivery, Run
+from automations.models.run import text_of
 from automations.schemas import fields_of
 from automations.views.access import known_to, tell
 from automations.views.paging import page_of
@@ -32,21 +33,26 @@ def listed(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("automations.view_run"):
         raise PermissionDenied("You may not see runs; ask an administrator for a role.")
     status, slug = request.GET.get("status", ""), request.GET.get("automation", "")
-    runs = Run.objects.light().select_related("automation", "version").defer(
-        "automation__input_schema"
+    runs = (
+        Run.objects.light()
+        .select_related("automation", "version")
+        .defer("automation__input_schema")
     )
     if status in Run.Status.values:
         runs = runs.filter(status=status)
     automations = list(Automation.objects.order_by("name").only("slug", "name")[:200])
-    if any(automation.slug == slug for automation in automations):
+    chosen = next((automation for automation in automations if automation.slug == slug), None)
+    if chosen:
         runs = runs.filter(automation_id=slug)
     context = {
         "title": "Runs",
         "page": page_of(runs, request, size=PAGE),
         "statuses": Run.Status.choices,
         "automations": automations,
-        "status": status,
-        "slug": slug,
+        "status": status if status in Run.Status.values else "",
+        "status_label": dict(Run.Status.choices).get(status, ""),
+        "chosen": chosen,
+        "slug": slug if chosen else "",
     }
     return render(request, "automations/run_list.html", context)
 
@@ -96,12 +102,21 @@ def live(run: Run, request: HttpRequest) -> dict[str, Any]:
         "lines": tracing.lines(run),
         "advice": tracing.advice(run),
         "waits": why,
-        "elapsed_s": elapsed_s,
+        "headline": tracing.headline(run, why),
+        "data": _data(run),
         "every": every,
         "may_start": request.user.has_perm("automations.start_run"),
         "may_approve": request.user.has_perm("automations.approve_delivery"),
-        "mark": tracing.mark(run, deliveries, every, elapsed_s // 5, " ".join(why)),
+        "mark": tracing.mark(run, deliveries, every, " ".join(why)),
     }
+
+
+def _data(run: Run) -> str:
+    """Return the JSON behind a composed text, pretty-printed; '' when the text is all there is."""
+    output = run.output_data
+    if not isinstance(output, dict) or "data" not in output:
+        return ""
+    return text_of(output["data"])
 
 
 def _interval(elapsed_s: int) -> int:
@@ -130,9 +145,7 @@ def _prompt(run: Run) -> list[messages.Message]:
         return []
     boundary = messages.boundary_for(run.pk)
     try:
-        return messages.build(
-            run.version, run.input_data, dialogue=run.dialogue, boundary=boundary
-        )
+        return messages.build(run.version, run.input_data, dialogue=run.dialogue, boundary=boundary)
     except Problem:
         return []
 

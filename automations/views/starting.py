@@ -83,9 +83,7 @@ def _start(request: HttpRequest, automation: Automation, form: RunForm) -> Run |
 
 def _record_unreadable(request: HttpRequest, automation: Automation, problem: Problem) -> None:
     try:
-        run = services.record_rejected(
-            automation, problem, by=request.user, origin=services.PERSON
-        )
+        run = services.record_rejected(automation, problem, by=request.user, origin=services.PERSON)
     except AutomationsError as error:
         messages.error(request, str(error))
         return
