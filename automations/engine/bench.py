@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import structlog
 
+from automations.engine.called import Called
 from automations.engine.held import DeliveryChange, Held, Step
 from automations.engine.llm import Client
 from automations.engine.recipes import Recipe
 from automations.engine.settle import values_when_let_go
 from automations.models import Run
 from automations.outbound import OutboundClient
-
-if TYPE_CHECKING:
-    from automations.engine.calling import Called
 
 log = structlog.get_logger(__name__)
 TRACE_LINES = 99

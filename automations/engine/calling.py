@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from automations.engine import retry
 from automations.engine.bench import Bench
+from automations.engine.called import Called
 from automations.engine.endpoints import endpoint_id
 from automations.engine.held import Held, ProviderNews
 from automations.engine.llm import Answer, Call, CallFailed, Client
@@ -16,19 +16,6 @@ from automations.engine.pricing import cost_of
 from automations.engine.recipes import Recipe
 from automations.errors import Problem
 from automations.models import Attempt, Run
-
-
-@dataclass(slots=True)
-class Called:
-    """One call's outcome: the run's new values, its attempt row, and what it taught."""
-
-    values: dict[str, Any]
-    attempt: Attempt | None
-    news: ProviderNews | None
-    note: str
-    failure: CallFailed | None = None
-    again: retry.Again | None = None
-    cut_off: str = ""
 
 
 async def ask(run: Held, recipe: Recipe, rendered: list[dict[str, str]], bench: Bench) -> Called:

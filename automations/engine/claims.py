@@ -14,7 +14,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from automations.engine.held import COLUMNS, LEASE, Held, HeldDelivery
-from automations.engine.limits import Room, charge, room_of
+from automations.engine.limits import Room, charge, resting_for_good, room_of
 from automations.models import Control, Delivery, Provider, Run, Version
 
 LANES_FOR = timedelta(milliseconds=250)
@@ -219,9 +219,16 @@ def _load_deliveries(runs: Sequence[Held]) -> None:
 
 
 def has_more(scope: Scope, *, now: datetime) -> bool:
-    """Tell whether waiting is worth it: runs are due within a minute or a command is unfinished."""
-    if scope != Scope():
-        waiting = [Run.Status.QUEUED, Run.Status.RUNNING]
-        return scope.narrow(Run.objects.filter(status__in=waiting)).exists()
-    soon = Run.objects.queued().filter(available_at__lte=now + SOON, automation__paused_at=None)
-    return soon.exists() and not Control.current().halted_at
+    """Tell whether waiting is worth it: runs are due within a minute or a command is unfinished.
+
+    Runs that only a person can set going again are not waited for.
+    """
+    if Control.current().halted_at:
+        return False
+    queued = scope.narrow(Run.objects.queued()).filter(automation__paused_at=None)
+    if opened := resting_for_good():
+        bulk = Q(provider_id__in=opened, priority__lt=Run.INTERACTIVE, step__in=BEFORE_ANSWER)
+        queued = queued.exclude(bulk)
+    if scope == Scope():
+        return queued.filter(available_at__lte=now + SOON).exists()
+    return queued.exists() or scope.narrow(Run.objects.running()).exists()

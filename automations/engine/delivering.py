@@ -84,7 +84,7 @@ async def _take_over(run: Held, due: list[HeldDelivery], bench: Bench) -> None:
 
 
 async def _send(run: Held, delivery: HeldDelivery, recipe: Recipe, bench: Bench) -> Sent:
-    while not bench.is_sure_of(run):
+    while not bench.is_sure_of(run):  # noqa: ASYNC110  the clock is what is waited for
         # The next beat extends the lease, or learns that the run is lost and stops this.
         await asyncio.sleep(SURENESS_POLL_S)
     kind = recipe.destinations[delivery.destination_id]

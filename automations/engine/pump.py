@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 from automations.engine import signs
 from automations.engine.bench import Lost, let_go
@@ -24,7 +24,7 @@ from automations.engine.llm import Client, Endpoint
 from automations.engine.outage import is_outage
 from automations.engine.recipes import Recipe, Recipes
 from automations.engine.runner import execute
-from automations.engine.settle import settle_each
+from automations.engine.settle import settle, settle_each
 from automations.models import Run
 from automations.outbound import Allowance, OutboundClient
 
@@ -213,8 +213,16 @@ class Pump:
         return bool(batch or claimed)
 
     def _settle_and_claim(self, steps: list[Step], room: int) -> tuple[set[int], list[Held]]:
+        try:
+            with transaction.atomic():
+                held = settle(steps, now=self.now())
+                return held, self._claimer.claim(room, now=self.now())
+        except DatabaseError as error:
+            if is_outage(error):
+                raise
+        # Only now with savepoints, which would cost every exchange two statements.
         with transaction.atomic():
-            held = settle_each(steps, now=self.now()) if steps else set()
+            held = settle_each(steps, now=self.now())
             return held, self._claimer.claim(room, now=self.now())
 
     def _start(self, run: Held) -> None:

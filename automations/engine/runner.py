@@ -12,7 +12,8 @@ import structlog
 from automations import messages
 from automations.engine import delivering
 from automations.engine.bench import Bench, Lost, commit, let_go, note
-from automations.engine.calling import Called, ask
+from automations.engine.called import Called
+from automations.engine.calling import ask
 from automations.engine.held import Held
 from automations.engine.llm import CallFailed
 from automations.engine.outputs import Output, input_text, input_verdicts, make_output

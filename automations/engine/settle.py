@@ -9,13 +9,14 @@ from typing import Any
 import structlog
 from django.db import DatabaseError, transaction
 
-from automations.engine.bulk import Change, update_many
+from automations.engine.bulk import Change, insert_many, update_many
 from automations.engine.held import DeliveryChange, Step
 from automations.engine.limits import learn
 from automations.engine.outage import is_outage
 from automations.models import Attempt, Delivery, Run
 
 log = structlog.get_logger(__name__)
+ATTEMPT_COLUMNS = [f.attname for f in Attempt._meta.concrete_fields if not f.primary_key]
 
 
 def settle_each(steps: Sequence[Step], *, now: datetime) -> set[int]:
@@ -64,12 +65,11 @@ def settle(steps: Sequence[Step], *, now: datetime) -> set[int]:
     """
     held = update_many(Run, [_run_change(step) for step in steps])
     kept = [step for step in steps if step.run.id in held]
-    attempts = [step.attempt for step in steps if step.attempt]
-    if attempts:
-        # Kept even when the run was lost: the call was made and paid for.
-        Attempt.objects.bulk_create(attempts, ignore_conflicts=True)
-    _add_intents(kept)
-    _change_deliveries([change for step in kept for change in step.deliveries])
+    # Kept even when the run was lost: the call was made and paid for.
+    insert_many(Attempt, [_attempt_row(step.attempt) for step in steps if step.attempt])
+    insert_many(Delivery, [row for step in kept for row in _intent_rows(step, now)])
+    changes = [_delivery_change(change) for step in kept for change in step.deliveries]
+    update_many(Delivery, changes, key="key")
     learn([step.news for step in steps if step.news], now=now)
     return held
 
@@ -78,29 +78,29 @@ def _run_change(step: Step) -> Change:
     return Change(step.run.id, {"fence": step.run.fence}, step.values)
 
 
-def _add_intents(steps: Sequence[Step]) -> None:
-    rows = [
-        Delivery(
-            run_id=step.run.id,
-            destination_id=destination_id,
-            key=Delivery.key_for(step.run.id, destination_id),
-            state=Delivery.State.SENDING,
-            fence=step.run.fence,
-            tries=1,
-        )
-        for step in steps
+def _attempt_row(attempt: Attempt) -> dict[str, Any]:
+    return {name: getattr(attempt, name) for name in ATTEMPT_COLUMNS}
+
+
+def _intent_rows(step: Step, now: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "run_id": step.run.id,
+            "destination_id": destination_id,
+            "key": Delivery.key_for(step.run.id, destination_id),
+            "state": Delivery.State.SENDING,
+            "fence": step.run.fence,
+            "tries": 1,
+            "created_at": now,
+            "reference": "",
+            "error_message": "",
+        }
         for destination_id in step.intents
     ]
-    if rows:
-        Delivery.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def _change_deliveries(changes: Sequence[DeliveryChange]) -> None:
-    if not changes:
-        return
-    keys = {Delivery.key_for(c.run_id, c.destination_id): c.values for c in changes}
-    ids = dict(Delivery.objects.filter(key__in=keys).order_by().values_list("key", "id"))
-    update_many(Delivery, [Change(ids[k], {}, v) for k, v in keys.items() if k in ids])
+def _delivery_change(change: DeliveryChange) -> Change:
+    return Change(Delivery.key_for(change.run_id, change.destination_id), {}, change.values)
 
 
 def values_when_let_go(values: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import uuid
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
+from django.utils import timezone
 
 from automations import encryption
 
@@ -104,6 +105,10 @@ class Provider(models.Model):
     @property
     def circuit_is_open(self) -> bool:
         return self.circuit_opened_at is not None
+
+    @property
+    def is_paused(self) -> bool:
+        return self.paused_until is not None and self.paused_until > timezone.now()
 
     @property
     def is_being_tested(self) -> bool:

@@ -11,9 +11,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
 from automations import services
-from automations.errors import AutomationsError, Problem
+from automations.errors import AutomationsError, Problem, WrongState
 from automations.inputs import input_from_text, input_from_values
-from automations.models import Automation, Run, Version
+from automations.models import Automation, Control, Run, Version
 
 USAGE = 2
 
@@ -35,16 +35,23 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         automation = find_automation(options["slug"])
         try:
-            run = self._start(automation, options)
-        except Problem as problem:
-            run = services.record_rejected(
-                automation, problem, by=services.SYSTEM, item=options["input"] or ""
-            )
+            run = self._start_or_reject(automation, options)
         except AutomationsError as error:
             raise CommandError(str(error), returncode=USAGE) from error
         run = self._drive(run)
         self._print(run, as_json=options["json"])
         sys.exit(0 if run.status in (Run.Status.SUCCESS, Run.Status.AWAITING_APPROVAL) else 1)
+
+    def _start_or_reject(self, automation: Automation, options: dict[str, Any]) -> Run:
+        control = Control.current()
+        if control.halted_at:
+            raise WrongState(f"All automations are stopped ({control.reason}); release them first.")
+        try:
+            return self._start(automation, options)
+        except Problem as problem:
+            return services.record_rejected(
+                automation, problem, by=services.SYSTEM, item=options["input"] or ""
+            )
 
     def _start(self, automation: Automation, options: dict[str, Any]) -> Run:
         version = _find_version(automation, options["number"])

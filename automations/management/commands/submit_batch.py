@@ -68,6 +68,9 @@ class Command(BaseCommand):
 
         self.stderr.write("No worker is alive, so this command does the work itself.")
         drive(batch_id=batch.pk)
+        waiting = batch.runs.filter(status__in=OPEN).count()
+        if waiting:
+            self.stderr.write(f"{waiting} runs still wait; their page says for what.")
 
 
 def summary(batch: Batch) -> dict[str, int]:

@@ -1,0 +1,173 @@
+"""Versions in the admin: drafts are edited, published ones are read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+
+from automations import messages, validators
+from automations.admin.base import JSON_FIELDS, AuditedAdmin
+from automations.admin.labels import LabelledFormSet
+from automations.errors import Problem
+from automations.models import ValidatorRule, Version
+from automations.schemas import fields_of
+from automations.templatetags.ui import pill
+
+
+def rule_help() -> str:
+    """Say which settings each kind of check has."""
+    return " ".join(
+        f"{kind.label}: {', '.join(kind.settings_form.base_fields)}." for kind in validators.registry
+    )
+
+
+class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """One check; its kinds come from the registry."""
+
+    kind = forms.ChoiceField(choices=lambda: validators.registry.choices())
+    settings = forms.JSONField(
+        required=False,
+        initial=dict,
+        widget=forms.Textarea(attrs={"rows": 2, "class": "monospace"}),
+        help_text="JSON; empty takes the usual bounds.",
+    )
+
+    class Meta:
+        model = ValidatorRule
+        fields = ["direction", "kind", "settings", "position"]
+
+    def clean_settings(self) -> Any:
+        """Take nothing for no settings."""
+        return self.cleaned_data["settings"] or {}
+
+
+class RuleInline(admin.TabularInline):  # type: ignore[type-arg]  # not generic at run time
+    """The checks of a version; changed only while it is a draft."""
+
+    model = ValidatorRule
+    form = RuleForm
+    formset = LabelledFormSet
+    verbose_name_plural = "checks"
+    classes = ["tab"]
+    extra = 0
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only a draft's checks change."""
+        return is_draft(obj) and super().has_change_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only a draft gets new checks."""
+        return is_draft(obj) and super().has_add_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only a draft loses checks."""
+        return is_draft(obj) and super().has_delete_permission(request, obj)
+
+
+def is_draft(version: Version | None) -> bool:
+    """Tell whether a version, if there is one, may still change."""
+    return version is None or not version.is_published
+
+
+@admin.register(Version)
+class VersionAdmin(AuditedAdmin):
+    """A version's recipe; new ones come from the button “New draft”."""
+
+    change_form_template = "automations/admin_version.html"
+    list_display = ["__str__", "state", "note", "provider", "model", "created_at", "created_by"]
+    list_filter = ["automation"]
+    list_select_related = ["automation", "provider", "created_by"]
+    sortable_by = ()
+    actions = None
+    inlines = [RuleInline]
+    formfield_overrides = {
+        **JSON_FIELDS,
+        models.TextField: {"widget": forms.Textarea(attrs={"rows": 8})},
+    }
+    fieldsets = [
+        ("Prompts", {"classes": ["tab"], "fields": ["note", "system_prompt", "user_prompt", "examples"]}),
+        (
+            "Model",
+            {
+                "classes": ["tab"],
+                "fields": [
+                    "provider", "model", "fallback_models", "temperature", "max_output_tokens",
+                    "parameters",
+                ],
+            },
+        ),
+        ("Output", {"classes": ["tab"], "fields": ["output_schema", "output_template"]}),
+        (
+            "Limits",
+            {
+                "classes": ["tab"],
+                "fields": ["max_attempts", "max_repairs", "call_timeout_s", "deadline_s"],
+            },
+        ),
+    ]  # fmt: skip
+
+    @admin.display(description="state")
+    def state(self, version: Version) -> SafeString:
+        """Show live, published or draft."""
+        return pill(state_of(version))
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Version]:
+        """Newest first."""
+        found: models.QuerySet[Version] = super().get_queryset(request)
+        return found.order_by("-pk")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody here: a draft is made from its automation or from another version."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Published versions never change."""
+        return is_draft(obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody: numbers are never used twice."""
+        return False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show the recipe with its buttons and what the model would be asked."""
+        context = {**(extra_context or {}), **page_context(self.get_object(request, object_id), request)}
+        return super().change_view(request, object_id, form_url, context)
+
+
+def state_of(version: Version) -> str:
+    """Return live, published or draft."""
+    if version.is_live:
+        return "live"
+    return "published" if version.is_published else "draft"
+
+
+def page_context(version: Version | None, request: HttpRequest) -> dict[str, Any]:
+    """Return what the page of a version shows besides its form."""
+    if version is None:
+        return {}
+    production = version.automation.stage == version.automation.Stage.PRODUCTION
+    needed = "make_live" if production else "change_version"
+    return {
+        "state": state_of(version),
+        "preview": preview_of(version),
+        "names": version.automation.input_names,
+        "may_publish": request.user.has_perm("automations.publish_version"),
+        "may_release": request.user.has_perm(f"automations.{needed}"),
+        "may_draft": request.user.has_perm("automations.add_version"),
+    }
+
+
+def preview_of(version: Version) -> list[messages.Message]:
+    """Render the saved prompts with each field's title in its place; empty if they cannot be."""
+    try:
+        values = {field.name: f"[{field.title}]" for field in fields_of(version.automation.input_schema)}
+        return messages.build(version, values, boundary="0000000000")
+    except (Problem, KeyError):
+        return []

@@ -1,0 +1,24 @@
+"""What one model call came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from automations.engine.held import ProviderNews
+from automations.engine.llm import CallFailed
+from automations.engine.retry import Again
+from automations.models import Attempt
+
+
+@dataclass(slots=True)
+class Called:
+    """One call's outcome: the run's new values, its attempt row, and what it taught."""
+
+    values: dict[str, Any]
+    attempt: Attempt | None
+    news: ProviderNews | None
+    note: str
+    failure: CallFailed | None = None
+    again: Again | None = None
+    cut_off: str = ""
