@@ -41,7 +41,7 @@ def _from_environment(model: str) -> Answerer:
     if not (url or key):
         return _embedded("Neither OPENAI_BASE_URL nor OPENAI_API_KEY is set.")
     host = _host_of(url) if url else "api.openai.com"
-    return Answerer(asked or "the usual model", host, "Default provider: from the environment.")
+    return Answerer(asked or "Its usual model", host, "Default provider: from the environment.")
 
 
 def _embedded(note: str) -> Answerer:

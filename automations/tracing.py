@@ -43,7 +43,7 @@ ADVICE = {
     Run.ErrorCategory.AUTHENTICATION: "Have the provider's key set, test it, then run it again.",
     Run.ErrorCategory.CONTENT_FILTER: "The provider refused the text; change the input or prompt.",
     Run.ErrorCategory.SOURCE_ERROR: "Mend the source or the file, then run it again.",
-    Run.ErrorCategory.DELIVERY_ERROR: "Look at the destination, then send again or mark as delivered.",
+    Run.ErrorCategory.DELIVERY_ERROR: "Look at the destination, then send again or mark it.",
     Run.ErrorCategory.INTERNAL_ERROR: "Tell an administrator the run's number; nothing is lost.",
 }  # fmt: skip
 
@@ -201,6 +201,13 @@ def headline(run: Run, waits: Sequence[str]) -> str:
     said = {
         Run.Status.AWAITING_APPROVAL: "The output waits for a person to approve it.",
         Run.Status.CANCELLED: "It was cancelled; nothing more happens to it.",
-        Run.Status.SUCCESS: "It succeeded.",
+        Run.Status.SUCCESS: _answered(run),
     }
-    return said.get(Run.Status(run.status), "It failed.")
+    failed = f"It failed: {run.get_error_category_display() or 'unknown'}."
+    return said.get(Run.Status(run.status), failed)
+
+
+def _answered(run: Run) -> str:
+    if not run.answered_by:
+        return "It succeeded."
+    return f"Answered by {run.model} at {run.answered_by}."

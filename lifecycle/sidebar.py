@@ -87,7 +87,7 @@ SIDEBAR: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "Operate",
         (
-            _listed("Runs", "run", "automations.run", section="/runs/"),
+            _listed("Runs", "run", "automations.run", "runs", section="/runs/"),
             _listed("Batches", "batch", "automations.batch", section="/batches/"),
             Entry("Dashboard", "chart", ("dashboard",), "automations.run"),
         ),

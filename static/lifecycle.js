@@ -63,6 +63,17 @@
     list();
   }
 
+  /* --- copy buttons: [data-copy="#what"] around a <span> that says so --- */
+  async function copy(button) {
+    const words = $("span", button);
+    words.dataset.words ||= words.textContent;
+    try {
+      await navigator.clipboard.writeText($(button.dataset.copy).textContent);
+      words.textContent = "Copied";
+    } catch { words.textContent = "Not allowed here"; }
+    setTimeout(() => { words.textContent = words.dataset.words; }, 2000);
+  }
+
   palette?.addEventListener("input", list);
   palette?.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -71,6 +82,8 @@
   });
   all("dialog").forEach((dialog) => dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); }));
   document.addEventListener("click", (event) => {
+    const copier = event.target.closest("[data-copy]");
+    if (copier) copy(copier);
     const opener = event.target.closest("[data-open]");
     if (opener) open($(`#${opener.dataset.open}`));
     all("details.menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.utils.safestring import SafeString
 
 from automations import services
@@ -59,9 +60,10 @@ class AutomationAdmin(AuditedAdmin):
         else:
             services.create_automation(obj, by=request.user)
 
-    def response_add(self, request: HttpRequest, obj: Automation, post_url_continue: Any = None) -> Any:
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
         """Go on to the automation's page, where the first draft waits."""
-        return self.response_post_save_add(request, obj)
+        messages.success(request, f"{obj} is made. Now fill in its first draft.")
+        return redirect(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody: an automation is retired, its runs stay."""

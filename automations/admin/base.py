@@ -1,4 +1,4 @@
-"""What our admin classes share: the audit trail, read-only history, uncounted lists, JSON fields."""
+"""What our admin classes share: audit trail, read-only history, uncounted lists, JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class IndentedEncoder(DjangoJSONEncoder):
         super().__init__(**{**options, "indent": 2})
 
 
-JSON_FIELDS: "dict[type[models.Field[Any, Any]], dict[str, Any]]" = {
+JSON_FIELDS: dict[type[models.Field[Any, Any]], dict[str, Any]] = {
     models.JSONField: {
         "encoder": IndentedEncoder,
         "widget": Textarea(attrs={"rows": 6, "class": "monospace", "spellcheck": "false"}),
@@ -41,8 +41,8 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic a
         """Save the row, and what changed of it."""
         super().save_model(request, obj, form, change)
         before, after = differences(form) if change else ({}, {})
-        name = obj._meta.verbose_name
-        record(f"{'change' if change else 'add'} {name}", obj, by=request.user, before=before, after=after)
+        action = f"{'change' if change else 'add'} {obj._meta.verbose_name}"
+        record(action, obj, by=request.user, before=before, after=after)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete the row, and note who did."""

@@ -19,17 +19,10 @@ from automations.schemas import fields_of
 from automations.templatetags.ui import pill
 
 
-def rule_help() -> str:
-    """Say which settings each kind of check has."""
-    return " ".join(
-        f"{kind.label}: {', '.join(kind.settings_form.base_fields)}." for kind in validators.registry
-    )
-
-
 class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     """One check; its kinds come from the registry."""
 
-    kind = forms.ChoiceField(choices=lambda: validators.registry.choices())
+    kind = forms.ChoiceField(choices=validators.registry.choices)
     settings = forms.JSONField(
         required=False,
         initial=dict,
@@ -90,7 +83,13 @@ class VersionAdmin(AuditedAdmin):
         models.TextField: {"widget": forms.Textarea(attrs={"rows": 8})},
     }
     fieldsets = [
-        ("Prompts", {"classes": ["tab"], "fields": ["note", "system_prompt", "user_prompt", "examples"]}),
+        (
+            "Prompts",
+            {
+                "classes": ["tab"],
+                "fields": ["note", "system_prompt", "user_prompt", "examples"],
+            },
+        ),
         (
             "Model",
             {
@@ -137,8 +136,8 @@ class VersionAdmin(AuditedAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Show the recipe with its buttons and what the model would be asked."""
-        context = {**(extra_context or {}), **page_context(self.get_object(request, object_id), request)}
-        return super().change_view(request, object_id, form_url, context)
+        more = page_context(self.get_object(request, object_id), request)
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
 
 def state_of(version: Version) -> str:
@@ -167,7 +166,8 @@ def page_context(version: Version | None, request: HttpRequest) -> dict[str, Any
 def preview_of(version: Version) -> list[messages.Message]:
     """Render the saved prompts with each field's title in its place; empty if they cannot be."""
     try:
-        values = {field.name: f"[{field.title}]" for field in fields_of(version.automation.input_schema)}
+        fields = fields_of(version.automation.input_schema)
+        values = {field.name: f"[{field.title}]" for field in fields}
         return messages.build(version, values, boundary="0000000000")
     except (Problem, KeyError):
         return []

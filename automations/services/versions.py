@@ -101,17 +101,19 @@ def make_live(version: Version, *, by: Actor) -> Version:
         NotAllowed: in production this needs the approver's right, before it the editor's.
         WrongState: the version is a draft.
     """
-    automation = version.automation
+    automation = Automation.objects.get(pk=version.automation_id)
     production = automation.stage == Automation.Stage.PRODUCTION
     require(by, "automations.make_live" if production else "automations.change_version")
     if not version.is_published:
         raise WrongState(f"{version} is a draft; publish it first, then make it live.")
     with transaction.atomic():
+        automation = Automation.objects.select_for_update().get(pk=automation.pk)
         before = {"live_version": _number(automation.live_version)}
         automation.live_version = version
         automation.save(update_fields=["live_version", "updated_at"])
         after = {"live_version": version.number}
         record("make live", automation, by=by, before=before, after=after)
+    version.automation = automation
     return version
 
 

@@ -36,10 +36,12 @@ def shown(request: HttpRequest, slug: str) -> HttpResponse:
     related = ("owner", "deputy", "source", "live_version__provider", "live_version__published_by")
     automation = get_object_or_404(Automation.objects.select_related(*related), slug=slug)
     runs = Run.objects.light().filter(automation_id=automation.slug).select_related("version")
+    page = page_of(runs, request, size=PAGE)
     context = {
         "title": automation.name,
         "automation": automation,
-        "page": page_of(runs, request, size=PAGE),
+        "page": page,
+        "last_answered": next((run for run in page.rows if run.answered_by), None),
         "first_page": not {"before", "after"} & set(request.GET),
         **_recipe(automation),
         **_connections(automation),

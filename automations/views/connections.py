@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -21,6 +22,25 @@ from automations.views.automations import destination_in_words, source_in_words
 FORM_METHODS = ["GET", "HEAD", "POST"]
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A kind of source or destination as the form offers it."""
+
+    kind: str
+    label: str
+    help: str
+    chosen: bool
+    has_settings: bool
+
+
+def _kinds(registry: Any, chosen: str, *, only: str = "") -> list[Choice]:
+    return [
+        Choice(k.kind, k.label, k.help, k.kind == chosen, bool(k.settings_form.base_fields))
+        for k in registry
+        if not only or k.kind == only
+    ]
+
+
 @require_safe
 @known_to("automations.view_automation")
 def listed(request: HttpRequest, slug: str) -> HttpResponse:
@@ -33,7 +53,6 @@ def listed(request: HttpRequest, slug: str) -> HttpResponse:
         "source": source_in_words(source) if source else None,
         "destinations": [destination_in_words(d) for d in automation.destinations.all()],
         "triggers": list(automation.triggers.all()),
-        "destination_kinds": connectors.destinations,
         "may_edit": request.user.has_perm("automations.change_automation"),
     }
     return render(request, "automations/connection_list.html", context)
@@ -55,8 +74,8 @@ def source(request: HttpRequest, slug: str) -> HttpResponse:
         row.settings = form.cleaned_data
         if _saved(request, row, form):
             return redirect("automation_connections", slug)
-    kind = connectors.sources.get(row.kind)
-    return _page(request, automation, "Source", [form], kinds=connectors.sources, kind=kind)
+    kinds = _kinds(connectors.sources, row.kind)
+    return _page(request, automation, "Source", [form], kinds)
 
 
 @require_http_methods(FORM_METHODS)
@@ -87,9 +106,8 @@ def _edit_destination(request: HttpRequest, row: Destination, title: str) -> Htt
         row.settings = form.cleaned_data
         if _saved(request, row, own):
             return redirect("automation_connections", row.automation.slug)
-    kinds = None if row.pk else connectors.destinations
-    kind = connectors.destinations.get(row.kind)
-    return _page(request, row.automation, title, [own, form], kinds=kinds, kind=kind)
+    kinds = _kinds(connectors.destinations, row.kind, only=row.kind if row.pk else "")
+    return _page(request, row.automation, title, [own, form], kinds)
 
 
 @require_http_methods(FORM_METHODS)
@@ -115,7 +133,7 @@ def _edit_schedule(request: HttpRequest, row: Trigger, title: str) -> HttpRespon
         row.settings, row.is_active = form.settings(), form.cleaned_data["is_active"]
         if _saved(request, row, form):
             return redirect("automation_connections", row.automation.slug)
-    return _page(request, row.automation, title, [form], kinds=None, kind=None)
+    return _page(request, row.automation, title, [form], [])
 
 
 @require_POST
@@ -165,14 +183,14 @@ def _saved(request: HttpRequest, row: Source | Destination | Trigger, form: form
 
 def _page(
     request: HttpRequest, automation: Automation, title: str, parts: list[forms.Form],
-    *, kinds: Any, kind: Any,
+    kinds: list[Choice],
 ) -> HttpResponse:  # fmt: skip
     context = {
         "title": title,
         "automation": automation,
         "parts": parts,
         "kinds": kinds,
-        "kind": kind,
+        "kind": next((kind for kind in kinds if kind.chosen), None),
         "back": reverse("automation_connections", args=[automation.slug]),
     }
     return render(request, "automations/connection_form.html", context)
