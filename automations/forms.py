@@ -63,7 +63,7 @@ class RunForm(forms.Form):
 
     def clean_file(self) -> dict[str, Any] | None:
         """Read the file. Its problem is kept: an input that cannot be read is a failed run."""
-        upload: UploadedFile | None = self.cleaned_data.get("file")
+        upload: UploadedFile[Any] | None = self.cleaned_data.get("file")
         if upload is None:
             return None
         try:
@@ -138,7 +138,7 @@ def _file_field(*, required: bool) -> forms.FileField:
     )
 
 
-def _require_size(upload: UploadedFile) -> None:
+def _require_size(upload: UploadedFile[Any]) -> None:
     """Refuse a large file before it is read into memory."""
     size, limit = upload.size or 0, settings.MAX_INPUT_BYTES
     if size <= limit:

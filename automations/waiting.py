@@ -60,7 +60,7 @@ def _later(run: Run) -> str:
 
 def _queue(run: Run) -> str:
     before = Q(priority__gt=run.priority) | Q(priority=run.priority, pk__lt=run.pk)
-    due = Run.objects.queued().filter(provider_id=run.provider_id, available_at__lte=timezone.now())
+    due = Run.objects.queued().filter(provider=run.provider, available_at__lte=timezone.now())
     ahead = due.filter(before).order_by()[: COUNTED + 1].count()
     if ahead == 0:
         return "It is next; a worker takes it in a moment."

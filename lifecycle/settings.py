@@ -114,7 +114,8 @@ POSTGRESQL_OPTIONS = {
 
 def _database() -> dict[str, object]:
     default = f"sqlite:///{VAR_DIR / 'lifecycle.sqlite3'}"
-    config: dict[str, object] = dict(env.db_url("DATABASE_URL", default=default))
+    url = str(env("DATABASE_URL", default="")) or default
+    config: dict[str, object] = dict(env.db_url_config(url))
     if config["ENGINE"] == "django.db.backends.sqlite3":
         Path(str(config["NAME"])).parent.mkdir(parents=True, exist_ok=True)
         config["OPTIONS"] = SQLITE_OPTIONS

@@ -37,6 +37,13 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic a
 
     formfield_overrides = JSON_FIELDS
 
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
+        """Offer rows to choose from, not four more buttons."""
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        for verb in ("add", "change", "delete", "view") if field else ():
+            setattr(field.widget, f"can_{verb}_related", False)
+        return field
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Save the row, and what changed of it."""
         super().save_model(request, obj, form, change)
@@ -75,13 +82,14 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at r
     @cached_property
     def count(self) -> int:
         """Return the number of rows, at most `MOST`."""
-        return len(self.object_list.order_by().values_list("pk")[: self.MOST])  # type: ignore[union-attr]
+        return len(self.object_list.order_by().values_list("pk")[: self.MOST])  # type: ignore[attr-defined]
 
 
 class HistoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
     """Rows that the engine writes: looked at, never added, changed or deleted here."""
 
     paginator = BoundedPaginator
+    show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
     sortable_by = ()
     list_per_page = 50

@@ -19,6 +19,13 @@ from automations.templatetags.ui import pill
 class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     """A provider, with a field that takes a key and never shows one."""
 
+    base_url = forms.URLField(
+        label="Base URL",
+        required=False,
+        max_length=300,
+        assume_scheme="https",
+        help_text="For example https://api.openai.com/v1",
+    )
     key = forms.CharField(
         label="New key",
         required=False,

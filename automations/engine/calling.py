@@ -53,9 +53,9 @@ def _answered(
 ) -> Called:
     cost = _cost(client, call.model, answer)
     attempt = _attempt(run, client, call, started, answer.latency_ms)
-    _fill(attempt, answer, cost)
+    _fill(attempt, client, answer, cost)
     values = {**_totals(run, answer, cost), "answer": answer.text, "calls": run.calls + 1}
-    values |= {"model": _named(answer.model or call.model), "answered_by": client.endpoint.label}
+    values |= {"model": attempt.model, "answered_by": client.endpoint.label}
     news = _news(run, recipe, answer)
     news.succeeded = _has_trouble(recipe)
     return Called(values, attempt, news, f"{values['model']} at {client.endpoint.label}")
@@ -72,7 +72,7 @@ def _failed(
     values: dict[str, Any] = {"calls": run.calls + 1}
     if failure.answer:
         cost = _cost(client, call.model, failure.answer)
-        _fill(attempt, failure.answer, cost)
+        _fill(attempt, client, failure.answer, cost)
         values |= {**_totals(run, failure.answer, cost), "answer": failure.answer.text}
         values |= {"model": call.model, "answered_by": client.endpoint.label}
     fact = retry.Failure(failure.code, failure.retry, failure.rate_limited, failure.retry_after_s)
@@ -100,16 +100,15 @@ def _attempt(run: Held, client: Client, call: Call, started: datetime, latency_m
     )
 
 
-def _fill(attempt: Attempt, answer: Answer, cost: Decimal | None) -> None:
+def _fill(attempt: Attempt, client: Client, answer: Answer, cost: Decimal | None) -> None:
     attempt.input_tokens, attempt.output_tokens = answer.input_tokens, answer.output_tokens
     attempt.cost_usd, attempt.finish_reason = cost, answer.finish_reason[:40]
     attempt.http_status, attempt.request_id = answer.http_status, answer.request_id
-    attempt.model = _named(answer.model or attempt.model)
-
-
-def _named(model: str) -> str:
-    """Cut a name that a provider made up to what the column holds."""
-    return model[:160]
+    # The embedded server answers to any name, so its own is the true one. Others are made up by
+    # the provider and cut to what the column holds.
+    endpoint = client.endpoint
+    named = endpoint.model if endpoint.embedded else answer.model or attempt.model
+    attempt.model = named[:160]
 
 
 def _totals(run: Held, answer: Answer, cost: Decimal | None) -> dict[str, Any]:

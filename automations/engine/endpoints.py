@@ -11,6 +11,7 @@ from automations.errors import Problem
 from automations.models import Provider
 
 OPENAI_URL = "https://api.openai.com/v1"
+EMBEDDED_MARK = " (embedded)"
 DEFAULT_OPENAI_MODEL = "gpt-5-mini"
 
 
@@ -62,9 +63,9 @@ def _embedded() -> Endpoint:
     return Endpoint(
         base_url=served.base_url,
         api_key=served.api_key,
-        model=served.model,
+        model=served.label.removesuffix(EMBEDDED_MARK),
         trusted=True,
-        label=served.label,
+        label="this machine (embedded)",
         embedded=True,
     )
 

@@ -15,10 +15,10 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 
 from automations.engine import signs
 from automations.engine.bench import Lost, let_go
-from automations.engine.claims import Claimer, Scope, has_more
+from automations.engine.claims import BEFORE_ANSWER, Claimer, Scope, has_more
 from automations.engine.clock import DatabaseClock
 from automations.engine.endpoints import is_embedded, resolve
-from automations.engine.held import LEASE, Held, Step
+from automations.engine.held import COLUMNS, LEASE, Held, Step
 from automations.engine.leases import Pulse, beat, hand_back, reap
 from automations.engine.llm import Client, Endpoint
 from automations.engine.outage import is_outage
@@ -30,6 +30,8 @@ from automations.outbound import Allowance, OutboundClient
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+AT_ONCE = 4
+HELD_NAMES = frozenset(COLUMNS)
 SURE_BEFORE = LEASE / 3
 
 
@@ -139,7 +141,7 @@ class Pump:
         if not await pending.done:
             raise Lost
         for name, value in step.values.items():
-            if name in Held.__slots__:
+            if name in HELD_NAMES:
                 setattr(step.run, name, value)
 
     # --- the loop --------------------------------------------------------------------------
@@ -188,9 +190,9 @@ class Pump:
 
     def _room(self) -> int:
         """A quarter more than can be called at once: a free slot never waits for the database."""
-        asking = sum(
-            run.step in (Run.Step.SOURCE, Run.Step.MODEL) for run, _ in self._held.values()
-        )
+        asking = sum(run.step in BEFORE_ANSWER for run, _ in self._held.values())
+        # What has its answer and waits for the commit calls no more.
+        asking -= sum(p.step.attempt is not None for p in self._pending)
         ahead = self.pace.concurrency + max(1, self.pace.concurrency // 4)
         return min(ahead - asking, 2 * ahead - len(self._held))
 
@@ -203,13 +205,15 @@ class Pump:
         self._settling = batch
         held, claimed = await self._db(self._settle_and_claim, [p.step for p in batch], room)
         self._settling = []
-        for pending in batch:
+        for number, pending in enumerate(batch):
             if not pending.done.done():
                 pending.done.set_result(pending.step.run.id in held)
+            await _breathe(number)
         if claimed:
             await asyncio.sleep(0)  # a run that was let go and is claimed anew ends here first
-        for run in claimed:
+        for number, run in enumerate(claimed):
             self._start(run)
+            await _breathe(number)
         return bool(batch or claimed)
 
     def _settle_and_claim(self, steps: list[Step], room: int) -> tuple[set[int], list[Held]]:
@@ -358,6 +362,12 @@ class Pump:
                 self._thread.submit(_close_connection)
                 await asyncio.sleep(wait_s)
                 wait_s = min(5.0, wait_s * 2)
+
+
+async def _breathe(number: int) -> None:
+    """After every few runs set going, let in what has come from the network meanwhile."""
+    if number % AT_ONCE == AT_ONCE - 1:
+        await asyncio.sleep(0)
 
 
 def _close_connection() -> None:
