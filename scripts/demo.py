@@ -30,12 +30,19 @@ RUN = Step(
 )
 LOGIN = Step("Login", ("load_demo", "--login"))
 SERVE = Step("Web and worker, until Ctrl-C", ("up",))
+NO_ENGINE = (
+    "The embedded model's engine does not load: {reason}. Install what it misses (libgomp.so.1 is "
+    "in Debian's libgomp1), or name a provider in .env (OPENAI_API_KEY, OPENAI_BASE_URL)."
+)
 
 
 def main() -> int:
     """Run the steps; serve unless DEMO_SERVE=0. Return the first failure's exit code."""
     environ.Env.read_env(str(ROOT / ".env"), overwrite=False)
     steps = _steps()
+    if MODEL in steps and (reason := _engine_lacks()):
+        print(NO_ENGINE.format(reason=reason), file=sys.stderr)
+        return 1
     for number, step in enumerate(steps, start=1):
         print(f"\n--- {number} of {len(steps)}: {step.title}", flush=True)
         try:
@@ -51,6 +58,13 @@ def main() -> int:
 def _stopped() -> int:
     print("\nStopped. The next `make demo` goes on from here.", file=sys.stderr)
     return 130
+
+
+def _engine_lacks() -> str:
+    """Return why the engine does not load, before a gigabyte is fetched for it; empty if it does."""
+    command = [sys.executable, "-c", "import xllamacpp"]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    return asked.stderr.strip().rpartition("\n")[2].partition(": ")[2] if asked.returncode else ""
 
 
 def _steps() -> list[Step]:
@@ -69,7 +83,7 @@ def _run(step: Step) -> int:
         process.wait()
         raise
     print(f"    ({time.monotonic() - started:.1f} s)", flush=True)
-    return code
+    return code if code >= 0 else 128 - code  # ended by a signal
 
 
 if __name__ == "__main__":

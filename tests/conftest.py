@@ -2,7 +2,10 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -27,10 +30,11 @@ BROWSER_ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
-NO_BROWSER = (
+NO_CHROMIUM = (
     "No Chromium was found: install one (Debian: apt-get install chromium) "
     "or name it in CHROMIUM=/path/to/chromium."
 )
+NO_DRIVER = "Playwright's driver does not start (Debian: apt-get install libatomic1): "
 
 
 # --- database ------------------------------------------------------------------------------
@@ -67,17 +71,30 @@ def find_chromium() -> str | None:
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 
+@cache
+def what_the_browser_lacks() -> str:
+    """Return why no browser can be driven here; empty if one can."""
+    if find_chromium() is None:
+        return NO_CHROMIUM
+    command = [sys.executable, "-m", "playwright", "--version"]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False)
+    return "" if asked.returncode == 0 else NO_DRIVER + asked.stderr.strip().rpartition(": ")[2]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a browser test where no browser can be driven; in CI it fails."""
+    if item.get_closest_marker("browser") and (reason := what_the_browser_lacks()):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Start the machine's own Chromium; without one the test is skipped, or fails in CI."""
-    path = find_chromium()
-    if path is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(NO_BROWSER)
+    """Start the machine's own Chromium."""
     # Playwright keeps an event loop in this thread, which Django takes for an async caller.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     return {
         **browser_type_launch_args,
-        "executable_path": path,
+        "executable_path": find_chromium(),
         "args": [*BROWSER_ARGUMENTS],
     }
 
@@ -95,7 +112,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say it loudly when the browser tests did not run."""
     reports = terminalreporter.stats.get("skipped", [])
-    count = sum(NO_BROWSER in str(report.longrepr) for report in reports)
+    reasons = [str(report.longrepr) for report in reports]
+    count = sum(NO_CHROMIUM in reason or NO_DRIVER in reason for reason in reasons)
     if count:
         terminalreporter.section("THE BROWSER TESTS DID NOT RUN", red=True, bold=True)
-        terminalreporter.line(f"{count} tests. {NO_BROWSER}")
+        terminalreporter.line(f"{count} tests. {what_the_browser_lacks()}")

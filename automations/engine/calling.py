@@ -74,7 +74,7 @@ def _failed(
         cost = _cost(client, call.model, failure.answer)
         _fill(attempt, client, failure.answer, cost)
         values |= {**_totals(run, failure.answer, cost), "answer": failure.answer.text}
-        values |= {"model": call.model, "answered_by": client.endpoint.label}
+        values |= {"model": attempt.model, "answered_by": client.endpoint.label}
     fact = retry.Failure(failure.code, failure.retry, failure.rate_limited, failure.retry_after_s)
     again = retry.after_call(
         run, fact, max_attempts=recipe.max_attempts, models=len(recipe.models), now=now
