@@ -61,7 +61,7 @@ def _stopped() -> int:
 
 
 def _engine_lacks() -> str:
-    """Return why the engine does not load, before a gigabyte is fetched for it; empty if it does."""
+    """Return why the engine does not load, empty if it does: ask before fetching a gigabyte."""
     command = [sys.executable, "-c", "import xllamacpp"]
     asked = subprocess.run(command, capture_output=True, text=True, check=False)
     return asked.stderr.strip().rpartition("\n")[2].partition(": ")[2] if asked.returncode else ""

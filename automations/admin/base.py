@@ -27,6 +27,7 @@ class IndentedEncoder(DjangoJSONEncoder):
 JSON_FIELDS: dict[type[models.Field[Any, Any]], dict[str, Any]] = {
     models.JSONField: {
         "encoder": IndentedEncoder,
+        "show_hidden_initial": False,
         "widget": Textarea(attrs={"rows": 6, "class": "monospace", "spellcheck": "false"}),
     },
 }

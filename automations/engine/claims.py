@@ -69,7 +69,7 @@ class Claimer:
         for provider in self._in_turn(providers):
             mine = [lane for lane in lanes if lane.provider_id == provider.pk]
             picked += self._pick(provider, mine, room - len(picked), busy, now)
-        if not picked:
+        if providers and not picked:
             self._lanes_until = None
         return _take(picked, owner=self.owner, now=now)
 

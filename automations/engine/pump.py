@@ -31,6 +31,7 @@ from automations.outbound import Allowance, OutboundClient
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 AT_ONCE = 4
+FEW = 8
 HELD_NAMES = frozenset(COLUMNS)
 SURE_BEFORE = LEASE / 3
 
@@ -46,7 +47,7 @@ class Pace:
     beat_s: float = LEASE.total_seconds() / 10
     reap_s: float = LEASE.total_seconds() / 3
     poll_s: float = 0.1
-    gather_s: float = 0.02
+    gather_s: float = 0.04
 
 
 @dataclass(slots=True)
@@ -98,6 +99,7 @@ class Pump:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _calls: asyncio.Semaphore = field(init=False)
     _claimer: Claimer = field(init=False)
+    _answered: int = 0
     _report: Report = field(default_factory=Report)
     _chores: set[asyncio.Task[Any]] = field(default_factory=set)
 
@@ -185,16 +187,23 @@ class Pump:
                 await self._wake.wait()
         except TimeoutError:
             return
-        if len(self._held) > 8:
-            await asyncio.sleep(self.pace.gather_s)
+        if len(self._held) > FEW:
+            # While every call slot is taken nothing waits for the next claim.
+            share = 1 if self._calls.locked() else 8
+            await asyncio.sleep(self.pace.gather_s / share)
 
     def _room(self) -> int:
-        """A quarter more than can be called at once: a free slot never waits for the database."""
+        """Claim ahead of the free slots, so that none waits for the database.
+
+        A quarter more than can be called at once, or twice what is answered from one exchange
+        to the next: a slow database needs more.
+        """
         asking = sum(run.step in BEFORE_ANSWER for run, _ in self._held.values())
         # What has its answer and waits for the commit calls no more.
         asking -= sum(p.step.attempt is not None for p in self._pending)
-        ahead = self.pace.concurrency + max(1, self.pace.concurrency // 4)
-        return min(ahead - asking, 2 * ahead - len(self._held))
+        width = self.pace.concurrency
+        enough = width + min(width, max(1, width // 4, 2 * self._answered))
+        return min(enough - asking, 2 * enough - len(self._held))
 
     async def _exchange(self, room: int) -> bool:
         """Commit what is pending and claim up to `room` runs, in one hop to the database."""
@@ -203,6 +212,8 @@ class Pump:
         if not batch and room <= 0:
             return False
         self._settling = batch
+        answered = sum(p.step.attempt is not None for p in batch)
+        self._answered = max(answered, self._answered * 3 // 4)
         held, claimed = await self._db(self._settle_and_claim, [p.step for p in batch], room)
         self._settling = []
         for number, pending in enumerate(batch):

@@ -108,7 +108,7 @@ def test_script_from_outside_is_shown_as_text(
     page = shown(client, viewer, run)
     fragment = polled(client, viewer, run).content.decode()
     assert EVIL not in page + fragment
-    assert ESCAPED in page or "\\u003C" in page or "&lt;script&gt;" in page
+    assert "&lt;script&gt;" in page
 
 
 def test_script_in_names_is_shown_as_text(client: Client, viewer: Any) -> None:
@@ -163,7 +163,9 @@ def test_a_waiting_run_asks_every_two_seconds(client: Client, viewer: Any) -> No
     assert "<noscript>" in page
 
 
-@pytest.mark.parametrize(("age_s", "trigger"), [(59, "every 2s"), (70, "every 10s"), (599, "every 10s")])
+@pytest.mark.parametrize(
+    ("age_s", "trigger"), [(58, "every 2s"), (70, "every 10s"), (590, "every 10s")]
+)
 def test_an_older_run_asks_less_often(
     client: Client, viewer: Any, age_s: int, trigger: str
 ) -> None:
@@ -232,8 +234,7 @@ def test_the_place_in_the_queue_is_told(client: Client, viewer: Any) -> None:
     live = make_live()
     for _ in range(3):
         make_run(live)
-    assert "2 runs are ahead of it." in shown(client, viewer, make_run(live, priority=0, pk=2_000))\
-        or "3 runs are ahead of it." in shown(client, viewer, Run.objects.get(pk=2_000))
+    assert "3 runs are ahead of it." in shown(client, viewer, make_run(live, priority=Run.BULK))
 
 
 def test_a_paused_automation_is_the_reason(client: Client, viewer: Any) -> None:
@@ -341,6 +342,8 @@ def test_a_delivered_delivery_is_not_sent_again(client: Client, approver: Any) -
 
 def test_who_may_not_act_sees_no_buttons(client: Client, viewer: Any) -> None:
     waiting = make_run(status="awaiting_approval", output_data={"text": "x"})
-    page = shown(client, viewer, waiting) + shown(client, viewer, succeeded(version=waiting.version))
+    page = shown(client, viewer, waiting) + shown(
+        client, viewer, succeeded(version=waiting.version)
+    )
     for words in ("Approve and deliver</button>", "Cancel</button>", "Run again</button>"):
         assert words not in page

@@ -1,0 +1,179 @@
+"""Sources, destinations and schedules in forms of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from automations.models import AuditEvent, Automation, Destination, Trigger
+from tests.makers import make_delivery, make_destination, make_live, make_run
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def automation() -> Automation:
+    return make_live().automation
+
+
+def send(client: Client, user: Any, view: str, *args: Any, **fields: Any) -> Any:
+    client.force_login(user)
+    return client.post(reverse(view, args=args), fields)
+
+
+def test_a_source_takes_its_kinds_settings(
+    client: Client, editor: Any, automation: Automation
+) -> None:
+    answer = send(client, editor, "source", automation.slug, kind="file", path="articles/*.md")
+    assert answer.headers["Location"] == reverse("automation_connections", args=[automation.slug])
+    automation.source.refresh_from_db()
+    assert (automation.source.kind, automation.source.settings) == (
+        "file", {"path": "articles/*.md"},
+    )  # fmt: skip
+    event = AuditEvent.objects.get(action="save source")
+    assert event.before["kind"] == "form"
+    assert event.after["settings"] == {"path": "articles/*.md"}
+
+
+def test_a_path_outside_the_roots_is_refused_beside_its_field(
+    client: Client, editor: Any, automation: Automation
+) -> None:
+    answer = send(client, editor, "source", automation.slug, kind="file", path="../../etc/passwd")
+    assert answer.status_code == 200
+    assert answer.context["parts"][0].errors["path"]
+    assert "../../etc/passwd" in answer.content.decode()
+    automation.source.refresh_from_db()
+    assert automation.source.kind == "form"
+
+
+def test_an_unknown_kind_does_not_exist(
+    client: Client, editor: Any, automation: Automation
+) -> None:
+    assert send(client, editor, "source", automation.slug, kind="shell").status_code == 404
+
+
+def test_a_destination_is_added_with_headers_as_lines(
+    client: Client, editor: Any, automation: Automation
+) -> None:
+    send(
+        client, editor, "destination_new", automation.slug, kind="http", name="Blog",
+        is_active="on", url="https://example.com/posts",
+        headers="X-Team: news\nAuthorization: Bearer env:DESTINATION_TOKEN",
+    )  # fmt: skip
+    made = Destination.objects.get()
+    assert made.settings["headers"] == {
+        "X-Team": "news",
+        "Authorization": "Bearer env:DESTINATION_TOKEN",
+    }
+    page = client.get(reverse("destination", args=[automation.slug, made.pk])).content.decode()
+    assert "X-Team: news\nAuthorization: Bearer env:DESTINATION_TOKEN" in page
+
+
+def test_a_secret_in_a_header_is_refused_and_not_stored(
+    client: Client, editor: Any, automation: Automation
+) -> None:
+    answer = send(
+        client, editor, "destination_new", automation.slug, kind="http", name="Blog",
+        url="https://example.com/posts", headers="Authorization: Bearer abcdef123456",
+    )  # fmt: skip
+    assert "must not be stored here" in answer.content.decode()
+    assert not Destination.objects.exists()
+
+
+def test_an_address_inside_is_refused(client: Client, editor: Any, automation: Automation) -> None:
+    answer = send(
+        client, editor, "destination_new", automation.slug, kind="http", name="Inside",
+        url="http://169.254.169.254/latest",
+    )  # fmt: skip
+    assert answer.context["parts"][1].errors["url"]
+    assert not Destination.objects.exists()
+
+
+def test_a_name_is_used_once(client: Client, editor: Any, automation: Automation) -> None:
+    make_destination(automation, name="Blog")
+    fields = {"kind": "store_only", "name": "Blog"}
+    answer = send(client, editor, "destination_new", automation.slug, **fields)
+    assert answer.status_code == 200
+    assert answer.context["parts"][0].non_field_errors()
+    assert Destination.objects.count() == 1
+
+
+def test_a_destination_keeps_its_kind(client: Client, editor: Any, automation: Automation) -> None:
+    made = make_destination(automation, name="Shelf")
+    address = reverse("destination", args=[automation.slug, made.pk])
+    client.force_login(editor)
+    assert 'aria-label="Kind"' not in client.get(address).content.decode()
+    client.post(address, {"kind": "http", "name": "Bin"})
+    made.refresh_from_db()
+    assert (made.name, made.kind, made.is_active) == ("Bin", "store_only", False)
+
+
+def test_another_automations_destination_is_not_found_here(
+    client: Client, editor: Any, automation: Automation
+) -> None:
+    other = make_destination(Automation.objects.create(slug="other", name="Other"))
+    assert send(client, editor, "destination", automation.slug, other.pk).status_code == 404
+
+
+def test_a_destination_without_deliveries_is_removed(
+    client: Client, editor: Any, automation: Automation
+) -> None:
+    made = make_destination(automation, name="Shelf")
+    send(client, editor, "destination_remove", automation.slug, made.pk)
+    assert not Destination.objects.exists()
+    assert AuditEvent.objects.filter(action="remove destination", by=editor).exists()
+
+
+def test_a_destination_with_deliveries_stays(
+    client: Client, editor: Any, automation: Automation
+) -> None:
+    made = make_destination(automation, name="Shelf")
+    make_delivery(make_run(automation.live_version), made)
+    client.force_login(editor)
+    address = reverse("destination_remove", args=[automation.slug, made.pk])
+    page = client.post(address, follow=True).content.decode()
+    assert "switch it off instead" in page
+    assert Destination.objects.exists()
+    assert not AuditEvent.objects.filter(action="remove destination").exists()
+
+
+def test_a_schedule_knows_its_next_time(
+    client: Client, editor: Any, automation: Automation
+) -> None:
+    fields = {"cron": "0 9 * * 1-5", "timezone": "Europe/Berlin", "is_active": "on"}
+    send(client, editor, "schedule_new", automation.slug, **fields, input='{"content": "x"}')
+    made = Trigger.objects.get()
+    assert made.settings == {
+        "cron": "0 9 * * 1-5", "timezone": "Europe/Berlin", "input": {"content": "x"},
+    }  # fmt: skip
+    assert made.next_at is not None
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"cron": "61 * * * *", "timezone": "UTC"}, "cron"),
+        ({"cron": "0 9 * * *", "timezone": "Mars/Base"}, "cron"),
+        ({"cron": "0 9 * * *", "timezone": "UTC", "input": "[1]"}, "input"),
+        ({"cron": "0 9 * * *", "timezone": "UTC", "input": "{"}, "input"),
+        ({"cron": "0 9 * * *"}, "timezone"),
+    ],
+)
+def test_a_faulty_schedule_is_refused_beside_its_field(
+    client: Client, editor: Any, automation: Automation, fields: Any, name: str
+) -> None:
+    answer = send(client, editor, "schedule_new", automation.slug, **fields)
+    assert answer.status_code == 200
+    assert answer.context["parts"][0].errors[name]
+    assert not Trigger.objects.exists()
+
+
+def test_a_schedule_is_removed(client: Client, editor: Any, automation: Automation) -> None:
+    send(
+        client, editor, "schedule_new", automation.slug, cron="0 9 * * *", timezone="UTC", input=""
+    )
+    send(client, editor, "schedule_remove", automation.slug, Trigger.objects.get().pk)
+    assert not Trigger.objects.exists()
