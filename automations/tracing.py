@@ -74,6 +74,7 @@ class Line:
     at: datetime | None
     ms: int
     note: str
+    tone: str
 
 
 def track(run: Run, deliveries: Sequence[Delivery]) -> list[Stage]:
@@ -116,7 +117,7 @@ def _state(run: Run, index: int, at: int) -> str:
 def _facts(run: Run, deliveries: Sequence[Delivery]) -> list[tuple[str, int | None]]:
     return [
         ("", run.queue_time_ms),
-        ("" if run.source_item else "given with the run", _took(run, SOURCE)),
+        ("" if run.source_item else "given", _took(run, SOURCE)),
         (_judged(run, "input"), None),
         (_called(run), _took(run, MODEL)),
         (_judged(run, "output"), None),
@@ -164,6 +165,7 @@ def lines(run: Run) -> list[Line]:
             parse_datetime(line["at"]),
             line["ms"],
             line.get("note", ""),
+            "warn" if line.get("note") and line["step"] in ("check", "deliver") else "info",
         )
         for line in run.trace
     ]
@@ -191,10 +193,10 @@ def mark(run: Run, deliveries: Sequence[Delivery], *more: Any) -> str:
     return sha256(repr(words).encode()).hexdigest()[:16]
 
 
-def headline(run: Run, waits: Sequence[str]) -> str:
-    """Say in one sentence how the run stands."""
+def headline(run: Run, place: str) -> str:
+    """Say in one sentence how the run stands; `place` is what is said of a queued one."""
     if run.status == Run.Status.QUEUED:
-        return waits[0] if waits else "It waits for a worker."
+        return place
     if run.status == Run.Status.RUNNING:
         doing = "It is being cancelled" if run.cancel_requested_at else DOING[Run.Step(run.step)]
         return f"{doing}."

@@ -1,4 +1,4 @@
-"""Why a queued run has not begun, as sentences, the weightiest first."""
+"""Why a queued run has not begun: what is in its way, else its place in the queue."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from automations.models import Control, Run, Worker
 COUNTED = 100
 
 
-def reasons(run: Run) -> list[str]:
-    """Return why a queued run waits; empty for a run that does not."""
+def obstacles(run: Run) -> list[str]:
+    """Return what keeps a queued run from beginning, the weightiest first; empty for others."""
     if run.status != Run.Status.QUEUED:
         return []
     found = [_halted(), _paused(run), _worker(), _provider(run), _later(run)]
-    return [sentence for sentence in found if sentence] or [_queue(run)]
+    return [sentence for sentence in found if sentence]
 
 
 def _halted() -> str:
@@ -58,7 +58,8 @@ def _later(run: Run) -> str:
     return f"It is tried again at {at:%H:%M:%S}.{because}"
 
 
-def _queue(run: Run) -> str:
+def place(run: Run) -> str:
+    """Say how many runs are before a queued one; counted up to a hundred."""
     before = Q(priority__gt=run.priority) | Q(priority=run.priority, pk__lt=run.pk)
     due = Run.objects.queued().filter(provider=run.provider, available_at__lte=timezone.now())
     ahead = due.filter(before).order_by()[: COUNTED + 1].count()

@@ -45,9 +45,7 @@ def _start(stack: ExitStack, place: Place, provider: ProviderProcess) -> str:
     return slug
 
 
-def _press(
-    places: list[Place], slugs: list[str], times: int, pause_s: float
-) -> list[list[float]]:
+def _press(places: list[Place], slugs: list[str], times: int, pause_s: float) -> list[list[float]]:
     with ExitStack() as stack:
         talkers: list[Talker] = []
         for place, slug in zip(places, slugs, strict=True):

@@ -74,8 +74,7 @@ def _postgresql(found: Server) -> Iterator[Place]:
     found.drop(name)
     with found.connect() as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        row = connection.execute("SELECT current_setting('fsync')").fetchone()
-    durable = bool(row) and row[0] == "on"
+        durable = connection.execute("SHOW fsync").fetchone() == ("on",)
     try:
         with _directory() as scratch:
             environment = _environment(scratch, found.database_url(name))

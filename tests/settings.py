@@ -20,10 +20,14 @@ for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "REDIS_URL"):
     os.environ[name] = ""  # empty, not absent: a .env file must not fill it in
 
 from lifecycle.settings import *  # noqa: E402, F403
-from lifecycle.settings import STORAGES  # noqa: E402
+from lifecycle.settings import SQLITE_OPTIONS, STORAGES  # noqa: E402
 
 (SCRATCH / "files").mkdir(exist_ok=True)
 LOCKS_DIR = SCRATCH / "locks"
 EMBEDDED_DIR = SCRATCH / "embedded"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+# A test database need not survive a power cut, and each transactional test empties it.
+SQLITE_OPTIONS["init_command"] = str(SQLITE_OPTIONS["init_command"]).replace(
+    "synchronous=FULL", "synchronous=OFF"
+)

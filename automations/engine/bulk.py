@@ -76,7 +76,7 @@ def _execute(
 def _update_sql(
     model: type[models.Model], key: str, guard: Names, names: Names, vendor: str
 ) -> str:
-    columns = [_q(_field(model, name).column) for name in (key, *guard, *names)]
+    columns = [_column(model, name) for name in (key, *guard, *names)]
     tests = [f"r.{column} = v.c{n}" for n, column in enumerate(columns[: 1 + len(guard)])]
     first = 1 + len(guard)
     sets = [f"{column} = v.c{n}" for n, column in enumerate(columns[first:], first)]
@@ -89,7 +89,7 @@ def _update_sql(
 
 @lru_cache(maxsize=64)
 def _insert_sql(model: type[models.Model], names: Names, vendor: str) -> str:
-    columns = ", ".join(_q(_field(model, name).column) for name in names)
+    columns = ", ".join(_column(model, name) for name in names)
     values = ", ".join(f"v.c{n}" for n in range(len(names)))
     return (
         f"INSERT INTO {_q(model._meta.db_table)} ({columns})"  # noqa: S608
@@ -133,6 +133,10 @@ def _number(value: Decimal) -> str:
 
 def _field(model: type[models.Model], attname: str) -> models.Field[Any, Any]:
     return next(f for f in model._meta.concrete_fields if f.attname == attname)
+
+
+def _column(model: type[models.Model], attname: str) -> str:
+    return _q(str(_field(model, attname).column))
 
 
 def _q(name: str) -> str:

@@ -92,7 +92,8 @@ def live(run: Run, request: HttpRequest) -> dict[str, Any]:
     """Return what the live part shows of a run."""
     deliveries = list(run.deliveries.all())
     elapsed_s = tracing.elapsed_s(run)
-    why = waiting.reasons(run)
+    why = waiting.obstacles(run)
+    headline = tracing.headline(run, _place(run, why))
     every = 0 if run.status in SETTLED else _interval(elapsed_s)
     return {
         "run": run,
@@ -102,13 +103,21 @@ def live(run: Run, request: HttpRequest) -> dict[str, Any]:
         "lines": tracing.lines(run),
         "advice": tracing.advice(run),
         "waits": why,
-        "headline": tracing.headline(run, why),
+        "headline": headline,
         "data": _data(run),
         "every": every,
         "may_start": request.user.has_perm("automations.start_run"),
         "may_approve": request.user.has_perm("automations.approve_delivery"),
-        "mark": tracing.mark(run, deliveries, every, " ".join(why)),
+        "mark": tracing.mark(run, deliveries, every, headline, " ".join(why)),
     }
+
+
+def _place(run: Run, why: list[str]) -> str:
+    if run.status != Run.Status.QUEUED:
+        return ""
+    if why:
+        return "It is tried again later." if run.calls else "It cannot begin yet."
+    return waiting.place(run)
 
 
 def _data(run: Run) -> str:

@@ -41,4 +41,6 @@ def _automation(url: str, limit: int | None) -> Automation:
     settings = {"url": f"{url}/deliver/keyed", "honours_idempotency_key": True}
     make_destination(automation, kind="http", settings=settings)
     provider = make_provider(base_url=f"{url}/v1", default_model="ok", max_concurrency=limit)
-    return make_live(automation, provider=provider, system_prompt="You write short posts.").automation
+    return make_live(
+        automation, provider=provider, system_prompt="You write short posts."
+    ).automation

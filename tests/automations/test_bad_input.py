@@ -24,7 +24,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 NASTY = (
     "He said \"stop\" and 'go'; it costs $(rm -rf ~) or `whoami`.\n---\ntitle: {{ content }}"
-    " {{ x }} {% if %}\n\\n \\u0000 & <script>alert(1)</script> 😀 👩‍👩‍👧 ½ — “quotes” % $HOME !\n---\n"
+    " {{ x }} {% if %}\n\\n \\u0000 & <script>alert(1)</script>"
+    " 😀 👩‍👩‍👧 ½ — “quotes” % $HOME !\n---\n"
 ) * 2
 RIGHT_TO_LEFT = "‏المقال يتحدث عن عيادة فقدت المواعيد ثم وجدت طريقة أفضل. זה מאמר על מרפאה. " * 3
 

@@ -179,7 +179,7 @@ def test_after_ten_minutes_the_page_offers_a_button_instead(client: Client, view
     run = make_run(queued_at=timezone.now() - timedelta(seconds=601))
     page = polled(client, viewer, run).content.decode()
     assert "hx-trigger" not in page
-    assert "Refresh" in page
+    assert "the page no longer asks by itself" in page
 
 
 def test_nothing_is_sent_when_nothing_changed(client: Client, viewer: Any) -> None:

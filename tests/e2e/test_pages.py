@@ -1,0 +1,268 @@
+"""Our own pages in a real browser: from the button to the output, and usable by everybody."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from automations.models import Attempt, Automation, Batch, Run, Trigger
+from tests.e2e.conftest import Check, Open, visit
+from tests.e2e.test_shell import LOOKS
+from tests.makers import (
+    LONG_TEXT,
+    make_delivery,
+    make_destination,
+    make_live,
+    make_provider,
+    make_run,
+    make_version,
+)
+from tests.provider import FakeProvider
+
+VERDICTS = [
+    {"direction": "input", "turn": 0, "kind": "length", "label": "Length", "passed": True,
+     "message": "234 characters", "code": "ok", "category": "validation_error"},
+    {"direction": "output", "turn": 0, "kind": "length", "label": "Length", "passed": False,
+     "message": "3 characters; needs 50", "code": "too_short", "category": "validation_error"},
+]  # fmt: skip
+
+
+# --- the main job --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def worker(
+    process_environment: dict[str, str], provider: FakeProvider, tmp_path: Path
+) -> Iterator[None]:
+    """A real worker that may call the fake provider."""
+    log = (tmp_path / "worker.log").open("wb")
+    place = f"127.0.0.1:{provider.port}"
+    environment = {
+        **process_environment,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "OUTBOUND_ALLOW_PROVIDERS": place,
+        "OUTBOUND_ALLOW_DESTINATIONS": place,
+    }
+    command = [sys.executable, "manage.py", "worker"]
+    process = subprocess.Popen(
+        command, cwd=settings.BASE_DIR, env=environment, stdout=log, stderr=log
+    )
+    yield
+    process.terminate()
+    process.wait(60)
+    log.close()
+
+
+@pytest.fixture
+def automation(provider: FakeProvider, transactional_db: None) -> Automation:
+    """An automation whose answers come from the fake provider and go back to it."""
+    endpoint = make_provider(kind="endpoint", base_url=provider.base_url, name="Loopback")
+    live = make_live(provider=endpoint, model="ok")
+    where = {"url": f"{provider.url}/deliver/posts", "honours_idempotency_key": True}
+    make_destination(live.automation, name="Blog", kind="http", settings=where)
+    return live.automation
+
+
+@pytest.mark.worker
+@pytest.mark.django_db(transaction=True)
+def test_from_the_button_to_the_output(
+    open_page: Open, automation: Automation, provider: FakeProvider, worker: None
+) -> None:
+    provider.script(latency_ms=700)
+    page = open_page(automation.get_absolute_url())
+    page.get_by_role("link", name="Run now").click()
+    page.get_by_label("Content").fill(LONG_TEXT)
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Run ")
+    expect(page.locator("h1 .pill")).to_have_text("Success", timeout=60_000)
+    expect(page.get_by_role("status").first).to_contain_text("Answered by ok at Loopback.")
+    expect(page.locator("#output-text")).to_contain_text("This text was written by the fake")
+    expect(page.get_by_role("button", name="Run again")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+    deliveries = page.get_by_role("region", name="Deliveries")
+    expect(deliveries.locator(".pill")).to_have_text("Delivered")
+    calls: list[str] = []
+    page.on("request", lambda request: calls.append(request.url))
+    page.wait_for_timeout(3_000)  # longer than the interval at which an unfinished run asks
+    assert calls == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_waiting_run_can_be_cancelled_while_the_page_asks(
+    open_page: Open, automation: Automation
+) -> None:
+    assert automation.live_version
+    run = make_run(automation.live_version)
+    page = open_page(run.get_absolute_url())
+    with page.expect_response("**/progress/*") as answered:
+        pass
+    assert answered.value.status == 204
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("h1 .pill")).to_have_text("Cancelled")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_changes_behind_the_page_appears_on_it(
+    open_page: Open, automation: Automation
+) -> None:
+    assert automation.live_version
+    run = make_run(automation.live_version)
+    page = open_page(run.get_absolute_url())
+    page.get_by_text("What the model is asked").click()
+    done = {"status": "success", "completed_at": timezone.now(), "output_data": {"text": "Done!"}}
+    Run.objects.filter(pk=run.pk).update(**done)
+    expect(page.locator("#output-text")).to_have_text("Done!")
+    expect(page.locator("h1 .pill")).to_have_text("Success")
+    expect(page.get_by_role("heading", name="System")).to_be_visible()
+
+
+# --- by keyboard ---------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_palette_jumps_to_an_automation_and_to_a_run(
+    open_page: Open, automation: Automation
+) -> None:
+    assert automation.live_version
+    run = make_run(automation.live_version)
+    page = open_page(reverse("portfolio"))
+    page.keyboard.press("Control+k")
+    page.keyboard.type("writer")
+    expect(page.get_by_role("option").first).to_contain_text("Writer")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{automation.get_absolute_url()}")
+    page.wait_for_selector("html[data-keys=ready]")
+    page.keyboard.press("Control+k")
+    page.keyboard.type(str(run.pk))
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{run.get_absolute_url()}")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_is_started_with_the_keyboard_alone(open_page: Open, automation: Automation) -> None:
+    page = open_page(automation.get_absolute_url())
+    with page.expect_navigation():
+        page.keyboard.press("r")
+    page.get_by_label("Content").focus()
+    page.keyboard.type("Typed text.")
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/runs/*/")
+    assert Run.objects.get().input_data == {"content": "Typed text."}
+
+
+# --- usable by everybody -------------------------------------------------------------------
+
+
+def a_whole_run() -> Run:
+    """Make a failed run on whose page every part is shown."""
+    live = make_live()
+    run = make_run(
+        live, status="failed", step="deliver", error_category="delivery_error",
+        error_message="It may have arrived.", verdicts=VERDICTS, calls=2, answered_by="here",
+        model="m", output_data={"text": "A text.", "data": {"a": 1}}, traceback="File x",
+        dialogue=[{"answer": "abc", "complaints": ["Length: 3 characters; needs 50"]}],
+        trace=[{"step": "model", "at": "2026-11-22T10:00:00+00:00", "ms": 800, "note": "m"}],
+    )  # fmt: skip
+    common = {"run": run, "provider_name": "here", "model": "m", "started_at": timezone.now()}
+    Attempt.objects.create(**common, number=1, latency_ms=800, finish_reason="stop")
+    Attempt.objects.create(**common, number=2, latency_ms=90, error_category="api_error")
+    make_delivery(run, make_destination(live.automation, name="Blog"), state="unknown")
+    return run
+
+
+def addresses() -> list[str]:
+    """Make rows of every kind and return the pages that show them."""
+    run = a_whole_run()
+    automation = run.automation
+    schedule = Trigger(automation=automation, settings={"cron": "0 9 * * *"})
+    schedule.full_clean()
+    schedule.save()
+    batch = Batch.objects.create(automation=automation, name="Rows", total=1)
+    waiting = make_run(run.version, status="awaiting_approval", output_data={"text": "x"})
+    queued = make_run(run.version, batch=batch)
+    make_version(automation)
+    slug = automation.slug
+    return [
+        reverse("portfolio"), reverse("guide"), reverse("runs"), reverse("runs") + "?status=success",
+        reverse("automation", args=[slug]), reverse("automation_run", args=[slug]),
+        reverse("automation_connections", args=[slug]), reverse("source", args=[slug]) + "?kind=file",
+        reverse("destination_new", args=[slug]) + "?kind=http", reverse("schedule_new", args=[slug]),
+        reverse("run", args=[run.pk]), reverse("run", args=[waiting.pk]),
+        reverse("run", args=[queued.pk]), reverse("batch", args=[batch.pk]),
+        *(reverse("admin:automations_version_change", args=[v.pk]) for v in automation.versions.all()),
+        reverse("admin:automations_automation_change", args=[automation.pk]),
+        reverse("admin:automations_provider_change", args=[run.provider_id]),
+    ]  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_page_can_be_used_by_everybody(
+    open_page: Open, accessible: Check, look: dict[str, bool]
+) -> None:
+    page = open_page(reverse("portfolio"), **look)
+    accessible(page)
+    for address in addresses():
+        visit(page, address)
+        accessible(page)
+        for tab in page.get_by_role("tab").all()[1:]:
+            tab.click()
+            accessible(page)
+        open_all(page)
+        accessible(page)
+
+
+def open_all(page: Page) -> None:
+    """Open what is folded in the page's content."""
+    page.evaluate("document.querySelectorAll('main details').forEach(d => { d.open = true })")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_form_with_errors_can_be_used_by_everybody(
+    open_page: Open, accessible: Check, automation: Automation, look: dict[str, bool]
+) -> None:
+    page = open_page(reverse("automation_run", args=[automation.slug]), **look)
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("Nothing was started yet")
+    expect(page.get_by_label("Content")).to_have_attribute("aria-invalid", "true")
+    accessible(page)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("look", LOOKS)
+def test_pages_of_refusal_can_be_used_by_everybody(
+    open_page: Open, accessible: Check, automation: Automation, look: dict[str, bool]
+) -> None:
+    nobody = User.objects.create_user("nobody")
+    page = open_page(reverse("portfolio"), user=nobody, **look)
+    accessible(page)
+    for address in (reverse("runs"), automation.get_absolute_url()):
+        visit(page, address)
+        accessible(page)
+
+
+def texts_on(page: Page) -> Any:
+    return page.locator("main").inner_text()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_script_in_an_output_does_not_run(open_page: Open, automation: Automation) -> None:
+    evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+    run = make_run(automation.live_version, status="success", output_data={"text": evil})
+    page = open_page(run.get_absolute_url())
+    assert "owned" not in page.title()
+    assert evil in texts_on(page)
