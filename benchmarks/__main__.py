@@ -74,9 +74,9 @@ def _measure_throughput(place: Place, plan: Plan) -> dict[str, Any]:
 def _repeat(place: Place, load: Load, plan: Plan) -> list[dict[str, Any]]:
     figures = []
     for _ in range(plan.repeats):
-        before = machine.load_average()[0]
-        figures.append({**throughput.measure(place, load), "load_before": before})
-        _say(f"{place.name}, {load.in_flight} at once: {figures[-1]}")
+        before = {"busy_before": machine.wait_for_calm(), "load_before": machine.load_average()}
+        figures.append({**before, **throughput.measure(place, load)})
+        _say(f"{place.name}, {load.in_flight} at once, {load.latency_s:g} s: {figures[-1]}")
     return figures
 
 

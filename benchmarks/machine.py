@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+CALM = 0.1
 PACKAGES = ("Django", "django-q2", "openai", "aiohttp", "httpx2", "psycopg")
 
 
@@ -28,6 +30,18 @@ def describe() -> dict[str, Any]:
 def load_average() -> list[float]:
     """Return the load averages over 1, 5 and 15 minutes."""
     return [round(value, 2) for value in os.getloadavg()]
+
+
+def wait_for_calm(*, patience_s: float = 20.0) -> float:
+    """Wait until the machine has next to nothing else to do; return the busy share, 0 to 1.
+
+    After `patience_s` seconds the measurement begins all the same, and the share tells.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        busy = psutil.cpu_percent(interval=1.0) / 100
+        if busy < CALM or time.monotonic() > deadline:
+            return round(busy, 2)
 
 
 def in_words(machine: dict[str, Any]) -> str:

@@ -25,7 +25,7 @@ DATABASE = Step("Database", ("migrate", "--verbosity", "0"))
 PORTFOLIO = Step("Demo portfolio", ("load_demo",))
 MODEL = Step("The embedded model, fetched once", ("fetch_model",))
 RUN = Step(
-    f"content_repurposer makes a post from {ARTICLE}",
+    f"content_repurposer makes a post from {ARTICLE} (a minute or so on a small machine)",
     ("run_automation", "content_repurposer", "--input", ARTICLE),
 )
 LOGIN = Step("Login", ("load_demo", "--login"))

@@ -61,8 +61,10 @@ def _run_both(scratch: Path, arguments: list[str]) -> tuple[list[Half], str]:
             database = f"PostgreSQL {found.version}"
             _title(f"PostgreSQL server: {found.origin}")
             url = found.database_url(name)
-            halves.append(_run_half(database, url, scratch, [*ONCE, *arguments]))
-            found.drop(f"test_{name}")
+            try:
+                halves.append(_run_half(database, url, scratch, [*ONCE, *arguments]))
+            finally:
+                found.drop(f"test_{name}")
     except NoPostgres as reason:
         return halves, str(reason)
     return halves, ""

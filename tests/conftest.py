@@ -78,9 +78,9 @@ def what_the_browser_lacks() -> str:
         return NO_CHROMIUM
     command = [sys.executable, "-m", "playwright", "--version"]
     asked = subprocess.run(command, capture_output=True, text=True, check=False)
-    return (
-        "" if asked.returncode == 0 else NO_DRIVER + ":".join(asked.stderr.split(":")[-2:]).strip()
-    )
+    if asked.returncode == 0:
+        return ""
+    return NO_DRIVER + ":".join(asked.stderr.split(":")[-2:]).strip()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,5 +1,5 @@
 """The ground floor's models in the admin."""
 
-from automations.admin import automation, history, provider, version
+from automations.admin import automation, history, people, provider, version
 
-__all__ = ["automation", "history", "provider", "version"]
+__all__ = ["automation", "history", "people", "provider", "version"]

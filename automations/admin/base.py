@@ -40,7 +40,7 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic a
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
         """Offer rows to choose from, not four more buttons."""
-        field = super().formfield_for_dbfield(db_field, request, **options)
+        field: Any = super().formfield_for_dbfield(db_field, request, **options)
         for verb in ("add", "change", "delete", "view") if field else ():
             setattr(field.widget, f"can_{verb}_related", False)
         return field

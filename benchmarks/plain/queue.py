@@ -10,7 +10,7 @@ from django_q.tasks import async_task
 from automations.models import Run
 from benchmarks.inside.child import say, wait_for_go
 
-PATIENCE_S = 120.0
+PATIENCE_S = 60.0
 
 
 def main(asked: dict[str, Any]) -> None:

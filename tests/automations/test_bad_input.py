@@ -1,316 +1,409 @@
-"""Bad input, end to end: one sentence, the right category, nothing delivered, nothing lost."""
-# ruff: noqa: RUF001, PLE2502  the odd characters are the point
+"""Everything that can be wrong with an input, a source or a provider, from the shell to the row."""
 
 from __future__ import annotations
 
-import io
-import json
-import sys
-from dataclasses import dataclass
+import re
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.exceptions import ValidationError
-from django.core.management import CommandError, call_command
 
 from automations import services
-from automations.models import Automation, Run
+from automations.engine import retry
+from automations.models import Automation, Delivery, Run, Version
+from tests.automations.commanding import Said, call
 from tests.automations.engine.driving import http_destination
 from tests.makers import LONG_TEXT, make_automation, make_live, make_provider, make_version
 from tests.provider import FakeProvider
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-NASTY = (
-    "He said \"stop\" and 'go'; it costs $(rm -rf ~) or `whoami`.\n---\ntitle: {{ content }}"
-    " {{ x }} {% if %}\n\\n \\u0000 & <script>alert(1)</script>"
-    " 😀 👩‍👩‍👧 ½ — “quotes” % $HOME !\n---\n"
-) * 2
-RIGHT_TO_LEFT = "‏المقال يتحدث عن عيادة فقدت المواعيد ثم وجدت طريقة أفضل. זה מאמר על מרפאה. " * 3
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a person at the shell gets."""
-
-    code: int
-    out: str
-    err: str
-    run: Run | None
-
-    @property
-    def sentence(self) -> str:
-        assert self.run is not None
-        return self.run.error_message or ""
+NASTY = {
+    "quotes": "He said \"it's `fine`\" and 'left'; she said \\\"no\\\".",
+    "shell": "$(rm -rf /) `id` ${HOME} ; | & > /dev/null !! \\n %s {0}",
+    "separators": "---\n---\n***\n```\n+++\n# not a heading\n---",
+    "templates": "{{ content }} {{ secret }} {% include 'x' %} {{{ }}} }} {{",
+    "emoji": "👩‍👩‍👧‍👦 🏳️‍🌈 e\u0301 ﷽ 𝔘𝔫𝔦 \u200b\u200d",
+    "right-to-left": "مرحبا بالعالم \u202eRTL\u202c שלום עולם",
+    "line ends": "one\r\ntwo\nthree\rfour\u2028five\tsix",
+    "markup": "<script>alert(1)</script> &amp; <!-- --> ]]> <<<boundary boundary>>>",
+    "json": '{"content": "nested", "a": [1, 2], "b": "\\u0041"}',
+}
 
 
 @pytest.fixture(autouse=True)
-def _short_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait hundredths of seconds where production waits seconds."""
-    monkeypatch.setattr("automations.engine.retry.BASE_S", 0.02)
+def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "BASE_S", 0.01)
 
 
 @pytest.fixture
-def writer(answering: FakeProvider) -> Automation:
-    """An automation with the published checks and a destination that honours keys."""
-    automation = make_live(max_attempts=3).automation
+def writer(answering: FakeProvider) -> Version:
+    """An automation with the published checks, whose output would be posted."""
+    automation = make_automation("writer")
     http_destination(automation, answering, "keyed")
-    return automation
+    return make_live(automation, model="ok")
 
 
-def run_command(*arguments: str, stdin: bytes = b"") -> Outcome:
-    """Call `run_automation` as the shell does."""
-    out, err = io.StringIO(), io.StringIO()
-    before = Run.objects.count()
-    code = 0
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        try:
-            call_command("run_automation", *arguments, stdout=out, stderr=err)
-        except SystemExit as ended:
-            code = int(str(ended.code or 0))
-        except CommandError as error:
-            code = error.returncode
-            err.write(str(error))
-    run = Run.objects.order_by("-id").first() if Run.objects.count() > before else None
-    return Outcome(code, out.getvalue(), err.getvalue(), run)
+def asking(version: Version, model: str, **values: Any) -> Version:
+    Version.objects.filter(pk=version.pk).update(model=model, **values)
+    return version
 
 
-def give(automation: Automation, data: bytes, tmp_path: Path, name: str = "input.md") -> Outcome:
-    path = tmp_path / name
-    path.write_bytes(data)
-    return run_command(automation.slug, "--input", str(path))
+def run_with(text: str | bytes, tmp_path: Path, *more: str) -> Said:
+    """Run the automation on a file of that text."""
+    path = tmp_path / "article.txt"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return call("run_automation", "writer", "--input", str(path), "--json", *more)
 
 
-def assert_failed(outcome: Outcome, category: str, words: str, answering: FakeProvider) -> None:
-    """One sentence, the category, exit 1, a recorded run, and nothing delivered."""
-    assert outcome.run is not None
-    assert (outcome.code, outcome.run.status) == (1, "failed")
-    assert outcome.run.error_category == category
-    assert words in outcome.sentence
-    assert outcome.sentence in outcome.err
-    assert outcome.out == ""
-    assert outcome.run.output_data is None
-    assert outcome.run.completed_at is not None
-    assert "Traceback" not in outcome.err
-    assert answering.seen()["deliveries"] == {}
+def assert_failed(said: Said, server: FakeProvider, category: str, *words: str) -> Run:
+    """Assert a recorded failure told in one sentence, with nothing delivered."""
+    run = Run.objects.get()
+    assert (said.code, said.json["status"], run.status) == (1, "failed", "failed")
+    assert (said.json["error_category"], run.error_category) == (category, category)
+    assert run.completed_at is not None
+    assert_one_sentence(run.error_message)
+    assert said.json["error_message"] == run.error_message
+    for word in words:
+        assert word in (run.error_message or "")
+    assert not Delivery.objects.exists()
+    assert server.seen()["attempts"] == {}
+    return run
 
 
-# --- length ----------------------------------------------------------------------------------
+def assert_one_sentence(message: str | None) -> None:
+    assert message
+    assert "\n" not in message
+    assert "Traceback" not in message
+    assert len(message) < 400
+    assert not re.search(r"[.!?]\s+[A-Z]", message), message
+
+
+# --- length: the published edges -----------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("", "0 characters after trimming; needs 100"),
-        (" \n\t " * 200, "0 characters after trimming; needs 100"),
+        (" \n\t " * 50, "0 characters after trimming; needs 100"),
         ("x" * 99, "99 characters after trimming; needs 100"),
-        (" " + "x" * 99 + " ", "99 characters after trimming; needs 100"),
+        (" " * 50 + "x" * 99, "99 characters after trimming; needs 100"),
         ("x" * 50_001, "50,001 characters; at most 50,000 allowed"),
-        ("x" * 50_000 + "\n", "50,001 characters; at most 50,000 allowed"),
+        ("x" * 49_000 + " " * 1_001, "50,001 characters; at most 50,000 allowed"),
     ],
+    ids=["empty", "blank", "99", "99 trimmed", "50,001", "50,001 with blanks"],
 )
-def test_an_input_of_the_wrong_length_costs_nothing(
-    writer: Automation, answering: FakeProvider, tmp_path: Path, text: str, words: str
+def test_a_text_of_the_wrong_length_costs_nothing(
+    writer: Version, answering: FakeProvider, tmp_path: Path, text: str, words: str
 ) -> None:
-    outcome = give(writer, text.encode(), tmp_path)
-    assert_failed(outcome, "validation_error", words, answering)
-    assert answering.seen()["calls"] == 0
+    run = assert_failed(run_with(text, tmp_path), answering, "validation_error", words)
+    assert answering.seen()["calls"] == run.calls == 0
+    assert run.input_data == {"content": text}
 
 
 @pytest.mark.parametrize("length", [100, 50_000])
-def test_an_input_at_the_edge_is_fine(
-    writer: Automation, answering: FakeProvider, tmp_path: Path, length: int
+def test_a_text_at_the_edge_is_taken(
+    writer: Version, answering: FakeProvider, tmp_path: Path, length: int
 ) -> None:
-    outcome = give(writer, b"x" * length, tmp_path)
-    assert (outcome.code, outcome.run and outcome.run.status) == (0, "success")
-    assert answering.seen()["calls"] == 1
+    said = run_with("é" * length, tmp_path)
+    assert (said.code, said.json["status"]) == (0, "success")
+    assert len(answering.seen()["parcels"]) == 1
 
 
-# --- characters ------------------------------------------------------------------------------
+# --- content: it arrives byte for byte -----------------------------------------------------
 
 
-@pytest.mark.parametrize("text", [NASTY, RIGHT_TO_LEFT, "é̂" * 100, "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 " * 20])
-def test_a_text_reaches_the_model_byte_for_byte(
-    writer: Automation, answering: FakeProvider, tmp_path: Path, text: str
+def question_in(server: FakeProvider) -> str:
+    """Return what stood between the boundaries of the last request."""
+    content = server.seen()["requests"][-1]["json"]["messages"][-1]["content"]
+    found = re.fullmatch(r"<<<(\w{10})\n(.*)\n\1>>>", content, re.DOTALL)
+    assert found, content
+    return found[2]
+
+
+@pytest.mark.parametrize("way", ["file", "stdin", "set"])
+def test_an_article_arrives_byte_for_byte(
+    writer: Version, answering: FakeProvider, tmp_path: Path, way: str
 ) -> None:
-    outcome = give(writer, text.encode(), tmp_path)
-    assert outcome.code == 0
-    asked = json.loads(answering.seen()["requests"][-1]["text"])
-    assert f"\n{text}\n" in asked["messages"][-1]["content"]
-    assert outcome.run is not None
-    assert outcome.run.input_data == {"content": text}
+    text = "\n".join([*NASTY.values(), LONG_TEXT, *NASTY.values()])
+    if way == "file":
+        said = run_with(text, tmp_path)
+    elif way == "stdin":
+        said = call("run_automation", "writer", "--input", "-", "--json", stdin=text.encode())
+    else:
+        said = call("run_automation", "writer", "--set", f"content={text}", "--json")
+    assert said.json["status"] == "success", said
+    assert question_in(answering).encode() == text.encode()
+    assert Run.objects.get().input_data == {"content": text}
 
 
-def test_standard_input_is_taken_as_it_is(writer: Automation, answering: FakeProvider) -> None:
-    outcome = run_command(writer.slug, "--input", "-", stdin=NASTY.encode())
-    assert outcome.code == 0
-    assert NASTY in json.loads(answering.seen()["requests"][-1]["text"])["messages"][-1]["content"]
-
-
-def test_nul_characters_are_replaced_and_the_run_goes_on(
-    writer: Automation, answering: FakeProvider, tmp_path: Path
+def test_nul_bytes_are_replaced_where_no_database_could_keep_them(
+    writer: Version, answering: FakeProvider, tmp_path: Path
 ) -> None:
-    outcome = give(writer, f"a\0b{LONG_TEXT}".encode(), tmp_path)
-    assert outcome.code == 0
-    assert outcome.run is not None
-    assert outcome.run.input_data["content"].startswith("a\ufffdb")
+    said = run_with(b"before\x00after " + LONG_TEXT.encode(), tmp_path)
+    assert said.json["status"] == "success"
+    assert question_in(answering) == "before\ufffdafter " + LONG_TEXT
 
 
-def test_nul_characters_in_an_answer_do_not_break_the_run(
-    writer: Automation, answering: FakeProvider, tmp_path: Path
+def test_a_byte_order_mark_is_no_part_of_the_text(
+    writer: Version, answering: FakeProvider, tmp_path: Path
 ) -> None:
-    answering.script(answer="An answer with a \0 in it. " + LONG_TEXT[:200])
-    outcome = give(writer, LONG_TEXT.encode(), tmp_path)
-    assert outcome.code == 0
-    assert "\0" not in outcome.out
+    assert run_with(LONG_TEXT.encode("utf-16"), tmp_path).code == 0
+    assert question_in(answering) == LONG_TEXT
 
 
-def test_a_file_that_is_not_text_is_refused_in_words(
-    writer: Automation, answering: FakeProvider, tmp_path: Path
+@pytest.mark.parametrize("odd", ["content-invisible", "nul"])
+def test_an_answer_with_odd_characters_does_not_break_the_run(
+    writer: Version, answering: FakeProvider, tmp_path: Path, odd: str
 ) -> None:
-    outcome = give(writer, b"caf\xff\xfe is not utf-8 " * 20, tmp_path)
-    assert_failed(outcome, "source_error", "UTF-8", answering)
+    asking(writer, odd, max_attempts=1, max_repairs=0)
+    run = assert_failed(
+        run_with(LONG_TEXT, tmp_path),
+        answering,
+        "api_error" if odd == "content-invisible" else "validation_error",
+    )
+    assert "\x00" not in run.answer
 
 
-# --- files -----------------------------------------------------------------------------------
+# --- files ---------------------------------------------------------------------------------
 
 
-def test_a_file_of_50_mb_is_refused_with_its_size(
-    writer: Automation, answering: FakeProvider, tmp_path: Path
+def test_a_file_that_is_no_text_names_the_byte(
+    writer: Version, answering: FakeProvider, tmp_path: Path
 ) -> None:
-    outcome = give(writer, b"x" * 50 * 1024 * 1024, tmp_path)
-    assert_failed(outcome, "source_error", "50.0 MB", answering)
+    said = run_with(b"good text \xff\xfe more", tmp_path)
+    run = assert_failed(said, answering, "source_error", "0xff", "position 10", "save it as UTF-8")
+    assert (run.source_item, run.calls) == (str(tmp_path / "article.txt"), 0)
 
 
-def test_a_missing_file_is_a_usage_error(writer: Automation) -> None:
-    outcome = run_command(writer.slug, "--input", "nowhere.md")
-    assert (outcome.code, outcome.run) == (2, None)
-    assert "no file nowhere.md" in outcome.err
-
-
-@pytest.mark.parametrize(
-    ("path", "words"),
-    [
-        ("missing/none.md", "missing"),
-        ("../../../etc/passwd", "outside"),
-        ("/etc/passwd", "outside"),
-    ],
-)
-def test_a_file_source_that_cannot_be_read_leaves_a_failed_run(
-    answering: FakeProvider, path: str, words: str
+def test_a_file_of_50_mb_names_both_sizes(
+    writer: Version, answering: FakeProvider, tmp_path: Path
 ) -> None:
-    automation = make_live(make_automation(source="file")).automation
-    automation.source.settings = {"path": path}
-    automation.source.save()
-    outcome = run_command(automation.slug)
-    assert_failed(outcome, "source_error", "", answering)
-    assert outcome.run is not None
-    assert outcome.run.error_code
-    assert "root:" not in outcome.out + outcome.err
+    big = tmp_path / "big.txt"
+    with big.open("wb") as file:
+        file.truncate(50 * 1024 * 1024)
+    said = call("run_automation", "writer", "--input", str(big), "--json")
+    assert_failed(said, answering, "source_error", "50.0 MB", "5.0 MB")
 
 
-# --- recipes ---------------------------------------------------------------------------------
+def test_a_file_that_is_not_there_is_a_matter_of_usage(writer: Version, tmp_path: Path) -> None:
+    said = call("run_automation", "writer", "--input", str(tmp_path / "none.txt"))
+    assert said.code == 2
+    assert "There is no file" in said.err
+    assert not Run.objects.exists()
 
 
-def test_a_template_with_an_unknown_name_cannot_be_published() -> None:
-    draft = make_version(user_prompt="Summarise {{ contnt }}.")
-    with pytest.raises(ValidationError, match="did you mean `content`"):
+def test_json_that_is_none_is_recorded(
+    writer: Version, answering: FakeProvider, tmp_path: Path
+) -> None:
+    path = tmp_path / "input.json"
+    path.write_text('{"content": "half')
+    said = call("run_automation", "writer", "--input", str(path), "--json")
+    assert_failed(said, answering, "source_error", "not valid JSON")
+
+
+def test_a_field_the_schema_does_not_know_is_refused_before_the_run(writer: Version) -> None:
+    said = call("run_automation", "writer", "--set", "contents=x")
+    assert (said.code, Run.objects.count()) == (2, 0)
+    assert "no input field 'contents'; known: content" in said.err
+
+
+# --- the file source -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def root() -> Path:
+    path: Path = django_settings.FILE_ROOTS[0]
+    return path
+
+
+def from_file(version: Version, path: str) -> Automation:
+    """Give the automation a file source without asking its form, as a hand-edited row has."""
+    source = version.automation.source
+    source.kind, source.settings = "file", {"path": path}
+    source.save()
+    return version.automation
+
+
+@pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "a/../../secret.txt"])
+def test_a_path_outside_the_roots_is_refused_twice(
+    writer: Version, answering: FakeProvider, path: str
+) -> None:
+    automation = from_file(writer, path)
+    with pytest.raises(ValidationError):
+        automation.source.full_clean()
+    said = call("run_automation", "writer", "--json")
+    assert_failed(said, answering, "source_error")
+
+
+def test_a_link_out_of_the_roots_is_refused(
+    writer: Version, answering: FakeProvider, root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.txt").write_text(LONG_TEXT)
+    link = root / "link.txt"
+    link.unlink(missing_ok=True)
+    link.symlink_to(tmp_path / "secret.txt")
+    from_file(writer, "link.txt")
+    assert_failed(call("run_automation", "writer", "--json"), answering, "source_error")
+    assert answering.seen()["calls"] == 0
+
+
+def test_a_source_file_that_is_missing_is_recorded(
+    writer: Version, answering: FakeProvider
+) -> None:
+    from_file(writer, "nowhere/missing.txt")
+    assert_failed(call("run_automation", "writer", "--json"), answering, "source_error", "missing")
+
+
+def test_a_source_file_of_50_mb_is_recorded(
+    writer: Version, answering: FakeProvider, root: Path
+) -> None:
+    with (root / "big.txt").open("wb") as file:
+        file.truncate(50 * 1024 * 1024)
+    from_file(writer, "big.txt")
+    said = call("run_automation", "writer", "--json")
+    (root / "big.txt").unlink()
+    assert_failed(said, answering, "source_error", "50.0 MB")
+
+
+# --- prompts -------------------------------------------------------------------------------
+
+
+def test_a_template_that_names_an_unknown_variable_cannot_be_published() -> None:
+    draft = make_version(user_prompt="Write about {{ contnt }}.")
+    with pytest.raises(ValidationError) as refused:
         services.publish_version(draft, by=services.SYSTEM)
+    assert "contnt" in str(refused.value)
+    assert "content" in str(refused.value)
     draft.refresh_from_db()
     assert not draft.is_published
 
 
-def test_a_missing_key_is_named(answering: FakeProvider, tmp_path: Path) -> None:
-    provider = make_provider(base_url=answering.base_url, api_key_env="NOBODY_SET_THIS_KEY")
-    automation = make_live(provider=provider).automation
-    outcome = give(automation, LONG_TEXT.encode(), tmp_path)
-    assert_failed(outcome, "authentication", "NOBODY_SET_THIS_KEY is not set", answering)
+# --- providers -----------------------------------------------------------------------------
 
 
-# --- providers -------------------------------------------------------------------------------
+def test_a_missing_key_is_named_and_nothing_is_called(
+    writer: Version, answering: FakeProvider, tmp_path: Path
+) -> None:
+    provider = make_provider(
+        kind="endpoint", base_url=answering.base_url, api_key_env="MODELS_KEY"
+    )
+    asking(writer, "ok", provider=provider)
+    said = run_with(LONG_TEXT, tmp_path)
+    run = assert_failed(said, answering, "authentication", "MODELS_KEY is not set")
+    assert answering.seen()["calls"] == run.calls == 0
 
-MISBEHAVING = {
-    "html": ("api_error", "web page", 3),
-    "half-json": ("api_error", "broken JSON", 3),
-    "empty": ("api_error", "", 3),
-    "401": ("authentication", "401", 1),
-    "fail:500": ("api_error", "500", 3),
-    "fail:500x3-then-ok": ("api_error", "500", 3),
-}
 
-
-@pytest.mark.parametrize("model", MISBEHAVING)
-def test_a_misbehaving_provider_is_named_and_called_at_most_three_times(
-    writer: Automation,
+def test_the_default_provider_without_its_key_says_which_one(
+    writer: Version,
     answering: FakeProvider,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    model: str,
 ) -> None:
-    category, words, calls = MISBEHAVING[model]
-    monkeypatch.setenv("OPENAI_MODEL", model)
-    outcome = give(writer, LONG_TEXT.encode(), tmp_path)
-    assert_failed(outcome, category, words, answering)
-    assert answering.seen()["calls"] == calls
-    assert outcome.run is not None
-    assert outcome.run.attempts.count() == calls
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://api.openai.com/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    said = run_with(LONG_TEXT, tmp_path)
+    assert_failed(said, answering, "authentication", "OPENAI_API_KEY is not set")
 
 
-def test_two_errors_and_then_an_answer_are_a_success(
-    writer: Automation, answering: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_provider_that_is_down_is_tried_three_times(
+    writer: Version,
+    answering: FakeProvider,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("OPENAI_MODEL", "fail:500x2-then-ok")
-    outcome = give(writer, LONG_TEXT.encode(), tmp_path)
-    assert outcome.code == 0
-    assert outcome.run is not None
-    statuses = outcome.run.attempts.values_list("http_status", flat=True)
-    assert list(statuses) == [500, 500, 200]
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
+    said = run_with(LONG_TEXT, tmp_path)
+    run = assert_failed(said, answering, "api_error", "nothing answers at that address")
+    assert run.calls == said.json["attempts"] == 3
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "category", "calls"),
+    [
+        ("hang", "timeout", 2),
+        ("html", "api_error", 3),
+        ("half-json", "api_error", 3),
+        ("empty", "api_error", 3),
+        ("content-empty", "api_error", 3),
+        ("no-choices", "api_error", 3),
+        ("reset", "api_error", 3),
+        ("500", "api_error", 3),
+        ("401", "authentication", 1),
+        ("403", "authentication", 1),
+        ("400", "api_error", 1),
+        ("429:quota", "api_error", 1),
+        ("content-filter", "content_filter", 1),
+        ("refusal", "content_filter", 1),
+        ("redirect", "api_error", 1),
+    ],
+)
+def test_a_provider_that_misbehaves_ends_the_run_with_its_cause(  # noqa: PLR0913, PLR0917
+    writer: Version,
+    answering: FakeProvider,
+    tmp_path: Path,
+    behaviour: str,
+    category: str,
+    calls: int,
+) -> None:
+    timing = {"call_timeout_s": 1, "max_attempts": 2} if behaviour == "hang" else {}
+    asking(writer, behaviour, **timing)
+    run = assert_failed(run_with(LONG_TEXT, tmp_path), answering, category)
+    assert answering.seen()["calls"] == run.calls == calls
+    assert run.attempts.count() == calls
+    assert set(run.attempts.values_list("error_category", flat=True)) == {category}
+
+
+def test_a_server_that_fails_twice_and_then_answers_is_a_success(
+    writer: Version, answering: FakeProvider, tmp_path: Path
+) -> None:
+    asking(writer, "fail:500x2-then-ok")
+    said = run_with(LONG_TEXT, tmp_path)
+    assert (said.code, said.json["status"], said.json["attempts"]) == (0, "success", 3)
+    assert said.json["error_message"] is None
     assert list(answering.seen()["deliveries"].values()) == [1]
 
 
-def test_a_rate_limit_is_waited_for_and_uses_up_no_attempt(
-    writer: Automation, answering: FakeProvider, tmp_path: Path
+def test_a_rate_limit_with_a_time_is_waited_out(
+    writer: Version, answering: FakeProvider, tmp_path: Path
 ) -> None:
     answering.script(behaviours=["429:retry-after=1"])
-    outcome = give(writer, LONG_TEXT.encode(), tmp_path)
-    run = outcome.run
-    assert run is not None
-    assert (outcome.code, run.failures, run.postponements, run.calls) == (0, 0, 1, 2)
-    first, second = run.attempts.all()
-    assert first.error_category == "api_rate_limit"
-    assert (second.started_at - first.started_at).total_seconds() >= 1
+    began = time.monotonic()
+    said = run_with(LONG_TEXT, tmp_path)
+    assert time.monotonic() - began >= 1
+    assert (said.code, said.json["status"], said.json["attempts"]) == (0, "success", 2)
+    run = Run.objects.get()
+    assert (run.failures, run.postponements) == (0, 1)
 
 
-def test_a_provider_that_is_down_is_an_api_error(
-    answering: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("length", [49, 1_301])
+def test_an_output_of_the_wrong_length_is_never_delivered(
+    writer: Version, answering: FakeProvider, tmp_path: Path, length: int
 ) -> None:
-    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    automation = make_live().automation
-    http_destination(automation, answering, "keyed")
-    outcome = give(automation, LONG_TEXT.encode(), tmp_path)
-    assert_failed(outcome, "api_error", "127.0.0.1:9", answering)
+    answering.script(answer="x" * length)
+    run = assert_failed(run_with(LONG_TEXT, tmp_path), answering, "validation_error")
+    assert run.calls == 2  # one repair
+    assert run.answer == "x" * length
 
 
-def test_a_provider_that_hangs_is_a_timeout(
-    answering: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("length", [50, 1_300])
+def test_an_output_at_the_edge_is_delivered(
+    writer: Version, answering: FakeProvider, tmp_path: Path, length: int
 ) -> None:
-    monkeypatch.setenv("OPENAI_MODEL", "hang")
-    automation = make_live(call_timeout_s=1, max_attempts=2).automation
-    http_destination(automation, answering, "keyed")
-    outcome = give(automation, LONG_TEXT.encode(), tmp_path)
-    assert_failed(outcome, "timeout", "", answering)
+    answering.script(answer="x" * length)
+    assert run_with(LONG_TEXT, tmp_path).json["output_data"] == {"text": "x" * length}
 
 
-def test_no_key_ever_reaches_what_people_see(
-    writer: Automation, answering: FakeProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_key_that_a_provider_repeats_is_not_shown(
+    writer: Version, answering: FakeProvider, tmp_path: Path
 ) -> None:
-    key = "sk-very-secret-0123456789abcdef"
-    monkeypatch.setenv("OPENAI_API_KEY", key)
-    monkeypatch.setenv("OPENAI_MODEL", "echo-key")
-    outcome = give(writer, LONG_TEXT.encode(), tmp_path)
-    assert outcome.run is not None
-    stored: Any = Run.objects.values().get(pk=outcome.run.pk)
-    attempts = list(outcome.run.attempts.values())
-    assert key not in f"{stored}{attempts}{outcome.err}{outcome.out}"
+    asking(writer, "echo-key")
+    said = run_with(LONG_TEXT, tmp_path)
+    run = assert_failed(said, answering, "api_error")
+    stored = f"{run.error_message} {run.traceback} {run.trace} {said.out} {said.err}"
+    assert "sk-test-0123456789abcdefghij" not in stored
+    assert LONG_TEXT[:60] not in (run.error_message or "")

@@ -1,224 +1,282 @@
-"""The commands that scripts rely on: arguments, output, exit codes."""
+"""The commands that scripts rely on: their words, their exit codes, their JSON."""
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from automations import services
-from automations.models import Automation, Batch, Run
+from automations.models import Automation, Batch, Run, Version, Worker
+from tests.automations.commanding import call
 from tests.automations.engine.driving import http_destination
-from tests.makers import LONG_TEXT, make_automation, make_live
+from tests.makers import LONG_TEXT, make_automation, make_live, make_version
 from tests.provider import FakeProvider
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TICKET_SCHEMA = {
+GOOD = "A post that is long enough to be a post: it has more than fifty characters."
+TYPED = {
     "type": "object",
     "properties": {
-        "subject": {"type": "string", "title": "Subject"},
-        "body": {"type": "string", "title": "Body", "format": "textarea"},
-        "age": {"type": "integer"},
+        "subject": {"type": "string"},
+        "body": {"type": "string"},
+        "copies": {"type": "integer"},
+        "urgent": {"type": "boolean"},
     },
     "required": ["subject", "body"],
 }
 
 
 @pytest.fixture
-def writer(answering: FakeProvider) -> Automation:
-    return make_live().automation
+def writer(answering: FakeProvider) -> Version:
+    answering.script(answer=GOOD)
+    return make_live(make_automation("writer"), model="ok")
 
 
 @pytest.fixture
-def tickets(answering: FakeProvider) -> Automation:
-    automation = make_automation("tickets", input_schema=TICKET_SCHEMA)
-    return make_live(automation, user_prompt="{{ subject }}: {{ body }}", rules=[]).automation
+def sorter(answering: FakeProvider) -> Version:
+    """An automation with fields of several types and no length checks."""
+    answering.script(answer=GOOD)
+    automation = make_automation("sorter", input_schema=TYPED)
+    return make_live(automation, model="ok", rules=[], user_prompt="{{ subject }}: {{ body }}")
 
 
-def call(*arguments: str) -> tuple[int, str, str]:
-    """Call a command as the shell does; return exit code, stdout, stderr."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    try:
-        call_command(*arguments, stdout=out, stderr=err)
-    except SystemExit as ended:
-        code = int(str(ended.code or 0))
-    except CommandError as error:
-        code = error.returncode
-        err.write(str(error))
-    return code, out.getvalue(), err.getvalue()
+# --- run_automation ------------------------------------------------------------------------
 
 
-def written(folder: Path, name: str, text: str) -> str:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return str(path)
+def test_the_output_is_all_that_stands_on_standard_output(writer: Version) -> None:
+    said = call("run_automation", "writer", "--set", f"content={LONG_TEXT}")
+    assert (said.code, said.out) == (0, f"{GOOD}\n")
+    assert "answered by ok at 127.0.0.1" in said.err
 
 
-# --- run_automation --------------------------------------------------------------------------
-
-
-def test_the_output_goes_to_stdout_and_the_rest_to_stderr(
-    writer: Automation, answering: FakeProvider, tmp_path: Path
-) -> None:
-    answering.script(answer=LONG_TEXT)
-    code, out, err = call("run_automation", "writer", "--input", written(tmp_path, "a", LONG_TEXT))
-    assert (code, out) == (0, LONG_TEXT + "\n")
-    assert "answered by ok at 127.0.0.1" in err
-
-
-def test_json_is_one_object_with_the_promised_fields(writer: Automation, tmp_path: Path) -> None:
-    path = written(tmp_path, "a.md", LONG_TEXT)
-    code, out, _err = call("run_automation", "writer", "--input", path, "--json")
-    run = json.loads(out)
+def test_json_is_one_object_with_the_promised_names(writer: Version) -> None:
+    said = call("run_automation", "writer", "--set", f"content={LONG_TEXT}", "--json")
+    run = Run.objects.get()
     promised = {
         "id", "status", "output_data", "error_category", "error_message", "attempts", "cost_usd",
         "execution_time_ms",
     }  # fmt: skip
-    assert promised <= set(run)
-    assert (code, run["status"], run["attempts"], run["error_message"]) == (0, "success", 1, None)
-    assert run["id"] == Run.objects.get().pk
-    assert list(run["output_data"]) == ["text"]
+    assert set(said.json) >= promised
+    assert len(said.out.strip().splitlines()) == 1
+    assert said.json["id"] == run.pk
+    assert said.json["output_data"] == {"text": GOOD}
+    assert (said.json["attempts"], said.json["error_category"]) == (1, None)
+    assert run.origin == "shell"
 
 
-def test_a_failed_run_as_json_still_tells_everything(writer: Automation, tmp_path: Path) -> None:
-    path = written(tmp_path, "a.md", "short")
-    code, out, _err = call("run_automation", "writer", "--input", path, "--json")
-    run = json.loads(out)
-    assert (code, run["status"], run["error_category"]) == (1, "failed", "validation_error")
-    assert "needs 100" in run["error_message"]
+def test_a_failed_run_is_exit_code_1_and_says_why_on_standard_error(writer: Version) -> None:
+    said = call("run_automation", "writer", "--set", "content=short")
+    assert (said.code, said.out) == (1, "")
+    assert "failed (validation_error)" in said.err
+    assert "needs 100" in said.err
 
 
-def test_fields_are_set_by_name_and_typed_by_the_schema(tickets: Automation) -> None:
-    code, *_ = call(
-        "run_automation", "tickets", "--set", "subject=a=b", "--set", "body=x", "--set", "age=7"
-    )
-    assert code == 0
-    assert Run.objects.get().input_data == {"subject": "a=b", "body": "x", "age": 7}
+def test_fields_take_the_types_of_their_schema(sorter: Version, answering: FakeProvider) -> None:
+    pairs = ["subject=Hi", "body=a=b=c", "copies=3", "urgent=true"]
+    words = [word for pair in pairs for word in ("--set", pair)]
+    assert call("run_automation", "sorter", *words).code == 0
+    given = {"subject": "Hi", "body": "a=b=c", "copies": 3, "urgent": True}
+    assert Run.objects.get().input_data == given
 
 
-def test_a_json_file_is_the_input_itself(tickets: Automation, tmp_path: Path) -> None:
-    path = written(tmp_path, "ticket.json", '{"subject": "s", "body": "b"}')
-    code, *_ = call("run_automation", "tickets", "--input", path)
-    assert code == 0
-    assert Run.objects.get().input_data == {"subject": "s", "body": "b"}
+def test_a_json_file_is_the_input_and_set_wins_over_it(sorter: Version, tmp_path: Path) -> None:
+    path = tmp_path / "ticket.json"
+    path.write_text(json.dumps({"subject": "Old", "body": "Text"}))
+    said = call("run_automation", "sorter", "--input", str(path), "--set", "subject=New")
+    assert said.code == 0, said.err
+    assert Run.objects.get().input_data == {"subject": "New", "body": "Text"}
 
 
-def test_an_older_version_can_be_named(writer: Automation, tmp_path: Path) -> None:
-    make_live(writer)
-    path = written(tmp_path, "a.md", LONG_TEXT)
-    code, *_ = call("run_automation", "writer", "--input", path, "--version", "1")
-    run = Run.objects.get()
-    assert run.version is not None
-    assert (code, run.version.number) == (0, 1)
+def test_standard_input_is_named_by_a_dash(writer: Version) -> None:
+    said = call("run_automation", "writer", "--input", "-", stdin=LONG_TEXT.encode())
+    assert said.code == 0
+    assert Run.objects.get().input_data == {"content": LONG_TEXT}
+
+
+def test_a_version_can_be_chosen_by_its_number(writer: Version, answering: FakeProvider) -> None:
+    older = writer
+    newer = make_live(writer.automation, model="slow:0")
+    said = call("run_automation", "writer", "--set", f"content={LONG_TEXT}", "--version", "1")
+    assert (said.code, Run.objects.get().version) == (0, older)
+    call("run_automation", "writer", "--set", f"content={LONG_TEXT}")
+    assert Run.objects.first().version == newer  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("words", "sentence"),
     [
-        (["nobody"], "no automation 'nobody'; known: tickets"),
-        (["tickets", "--set", "subject"], "write --set name=value"),
-        (["tickets", "--set", "colour=red"], "no input field 'colour'; known: subject"),
-        (["tickets", "--set", "age=old"], "value of type integer"),
-        (["tickets", "--version", "9", "--set", "body=x"], "no version 9"),
-        (["tickets"], "give it an input"),
+        (["nobody", "--set", "content=x"], "There is no automation 'nobody'; known: writer."),
+        (["writer", "--set", "content=x", "--version", "9"], "Writer has no version 9."),
+        (["writer", "--set", "content"], "write --set name=value"),
+        (["writer", "--set", "topic=x"], "no input field 'topic'; known: content"),
+        (["writer", "--input", "/nowhere/a.txt"], "There is no file /nowhere/a.txt"),
+        (["writer"], "holds nothing to run on"),
     ],
 )
-def test_wrong_usage_exits_2_and_records_nothing(
-    tickets: Automation, arguments: list[str], words: str
+def test_wrong_usage_is_exit_code_2_and_starts_nothing(
+    writer: Version, words: list[str], sentence: str
 ) -> None:
-    code, out, err = call("run_automation", *arguments)
-    assert (code, out, Run.objects.count()) == (2, "", 0)
-    assert words in err
+    said = call("run_automation", *words)
+    assert said.code == 2
+    assert sentence in said.err
+    assert not Run.objects.exists()
 
 
-def test_a_broken_json_file_is_a_recorded_failure(tickets: Automation, tmp_path: Path) -> None:
-    code, *_ = call("run_automation", "tickets", "--input", written(tmp_path, "t.json", "{oops"))
-    run = Run.objects.get()
-    assert (code, run.error_category, run.error_code) == (1, "source_error", "not_json")
+def test_a_number_field_that_gets_words_is_wrong_usage(sorter: Version) -> None:
+    said = call("run_automation", "sorter", "--set", "copies=many")
+    assert said.code == 2
+    assert "copies takes a value of type integer" in said.err
 
 
-def test_a_paused_automation_does_not_run(writer: Automation, tmp_path: Path) -> None:
-    services.pause(writer, by=services.SYSTEM)
-    path = written(tmp_path, "a.md", LONG_TEXT)
-    code, _out, err = call("run_automation", "writer", "--input", path)
-    assert (code, Run.objects.count()) == (2, 0)
-    assert "is paused" in err
-
-
-def test_an_output_that_awaits_approval_is_printed_and_not_delivered(
-    answering: FakeProvider, tmp_path: Path
+@pytest.mark.parametrize("why", ["draft", "no version", "paused", "retired", "halted"])
+@pytest.mark.parametrize("readable", [True, False])
+def test_what_cannot_run_now_is_exit_code_2_whatever_the_input(
+    answering: FakeProvider, tmp_path: Path, why: str, readable: bool
 ) -> None:
-    automation = make_live(make_automation(approval_required=True)).automation
-    http_destination(automation, answering, "keyed")
-    path = written(tmp_path, "a.md", LONG_TEXT)
-    code, out, err = call("run_automation", "writer", "--input", path)
-    assert (code, Run.objects.get().status) == (0, "awaiting_approval")
-    assert out.strip()
-    assert "awaits approval" in err
+    automation = make_automation("writer")
+    words = ["--input", str(tmp_path / "input.txt")]
+    (tmp_path / "input.txt").write_bytes(LONG_TEXT.encode() if readable else b"\xff\xfa")
+    if why == "draft":
+        make_live(automation)
+        make_version(automation)
+        words += ["--version", "2"]
+    elif why != "no version":
+        make_live(automation)
+    if why == "paused":
+        services.pause(automation, by=services.SYSTEM)
+    elif why == "retired":
+        Automation.objects.update(stage="retired")
+    elif why == "halted":
+        services.halt(by=services.SYSTEM, reason="a drill")
+    said = call("run_automation", "writer", *words)
+    if why == "draft" and not readable:
+        assert said.code in {1, 2}  # the input is looked at first
+        return
+    assert said.code == 2, said
+    assert not Run.objects.exists()
+
+
+def test_a_run_that_waits_for_approval_says_so(writer: Version, answering: FakeProvider) -> None:
+    Automation.objects.update(approval_required=True)
+    http_destination(writer.automation, answering, "keyed")
+    said = call("run_automation", "writer", "--set", f"content={LONG_TEXT}")
+    assert (said.code, said.out) == (0, f"{GOOD}\n")
+    assert "awaits approval" in said.err
     assert answering.seen()["deliveries"] == {}
 
 
-# --- submit_batch ----------------------------------------------------------------------------
+def test_nobody_has_to_have_a_worker_for_a_command(writer: Version) -> None:
+    assert not Worker.alive().exists()
+    assert call("run_automation", "writer", "--set", f"content={LONG_TEXT}").code == 0
 
 
-def _rows(folder: Path, kind: str) -> str:
-    if kind == "csv":
-        return written(folder, "t.csv", 'subject,body\na,"one, with comma"\nb,"two\nlines"\n')
-    lines = [{"subject": "a", "body": "one, with comma"}, {"subject": "b", "body": "two\nlines"}]
-    return written(folder, "t.jsonl", "\n".join(json.dumps(line) for line in lines) + "\n\n")
+# --- submit_batch --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_a_batch_runs_every_row(tickets: Automation, tmp_path: Path, kind: str) -> None:
-    path = _rows(tmp_path, kind)
-    code, out, _err = call("submit_batch", "tickets", path, "--wait", "--json")
+def a_csv(tmp_path: Path, *rows: str, header: str = "content") -> str:
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join([header, *(f'"{row}"' for row in rows)]) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def test_a_batch_is_seen_through_with_a_result_per_row(writer: Version, tmp_path: Path) -> None:
+    file = a_csv(tmp_path, LONG_TEXT, "too short", LONG_TEXT)
+    said = call("submit_batch", "writer", file, "--wait", "--json")
     batch = Batch.objects.get()
-    assert code == 0
-    assert json.loads(out.splitlines()[-1]) == {
-        "batch": batch.pk, "total": 2, "success": 2, "failed": 0, "cancelled": 0,
-    }  # fmt: skip
-    inputs = list(batch.runs.order_by("id").values_list("input_data", flat=True))
-    assert inputs == [
-        {"subject": "a", "body": "one, with comma"},
-        {"subject": "b", "body": "two\nlines"},
-    ]
+    assert said.code == 1  # one row failed
+    assert said.json == {"batch": batch.pk, "total": 3, "success": 2, "failed": 1, "cancelled": 0}
+    assert batch.runs.filter(error_code="too_short").count() == 1
 
 
-def test_a_failing_row_does_not_take_the_others_along(
-    tickets: Automation, answering: FakeProvider, tmp_path: Path
+def test_a_batch_without_a_failure_is_exit_code_0(writer: Version, tmp_path: Path) -> None:
+    said = call("submit_batch", "writer", a_csv(tmp_path, LONG_TEXT), "--wait")
+    assert said.code == 0
+    assert "1 runs, 1 success, 0 failed, 0 cancelled, 0 to go" in said.out
+
+
+def test_a_batch_that_is_not_waited_for_stays_queued(writer: Version, tmp_path: Path) -> None:
+    said = call("submit_batch", "writer", a_csv(tmp_path, LONG_TEXT, LONG_TEXT), "--json")
+    assert (said.code, said.json["total"], said.json["success"]) == (0, 2, 0)
+    assert set(Run.objects.values_list("status", "origin", "priority")) == {("queued", "batch", 0)}
+
+
+def test_jsonl_rows_are_objects_or_plain_texts(writer: Version, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    lines = [json.dumps({"content": LONG_TEXT + "ü 😀"}), "", json.dumps(LONG_TEXT)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    said = call("submit_batch", "writer", str(path), "--wait", "--json")
+    assert (said.code, said.json["success"]) == (0, 2)
+    inputs = [run.input_data["content"] for run in Run.objects.order_by("pk")]
+    assert inputs == [LONG_TEXT + "ü 😀", LONG_TEXT]
+
+
+def test_cells_with_quotes_line_ends_and_commas_stay_whole(
+    writer: Version, tmp_path: Path
 ) -> None:
-    answering.script(behaviours=["401"])
-    path = _rows(tmp_path, "csv")
-    code, out, _err = call("submit_batch", "tickets", path, "--wait", "--json")
-    counts: dict[str, Any] = json.loads(out.splitlines()[-1])
-    assert (code, counts["failed"]) == (1, 1)
-
-
-def test_without_wait_the_rows_are_queued(tickets: Automation, tmp_path: Path) -> None:
-    code, out, _err = call("submit_batch", "tickets", _rows(tmp_path, "csv"))
-    assert (code, Run.objects.queued().count()) == (0, 2)
-    assert "2 to go" in out
-    assert set(Run.objects.values_list("priority", flat=True)) == {Run.BULK}
+    cell = 'He said ""yes"", then\nleft --- $(id) {{ x }}; ' + LONG_TEXT
+    call("submit_batch", "writer", a_csv(tmp_path, cell))
+    assert Run.objects.get().input_data == {"content": cell.replace('""', '"')}
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "words"),
+    ("name", "content", "sentence"),
     [
-        ("t.csv", "subject,body\na,b\nc\n", "Line 3 has more or fewer cells"),
-        ("t.csv", "subject,colour\na,b\n", "unknown column 'colour'"),
-        ("t.csv", "subject,body\n", "no rows"),
-        ("t.jsonl", '{"subject": "a", "body": "b"}\n{oops\n', "Line 2 is not a JSON object"),
-        ("t.jsonl", "[1, 2]\n", "Line 1 is not an object"),
-        ("t.xlsx", "x", "neither .csv nor .jsonl"),
+        ("rows.txt", b"content\nx\n", "neither .csv nor .jsonl"),
+        ("rows.csv", b"", "has no rows"),
+        ("rows.csv", b"content\n", "has no rows"),
+        ("rows.csv", b"content\ngood\n\xff\xfe\n", "not UTF-8 text"),
+        ("rows.csv", b"content,extra\na,b\n", "unknown column 'extra'"),
+        ("rows.csv", b"content\na,b\n", "Line 2 has more or fewer cells"),
+        ("rows.csv", b'content\n"open\n', "is not CSV"),
+        ("rows.jsonl", b'{"content": "a"}\n{"content": \n', "Line 2 is not a JSON object"),
+        ("rows.jsonl", b"[1]\n", "Line 1 is not an object"),
+        ("rows.jsonl", b'{"topic": "a"}\n', "unknown column 'topic'"),
     ],
 )
-def test_a_bad_file_queues_nothing_and_names_the_line(
-    tickets: Automation, tmp_path: Path, name: str, text: str, words: str
+def test_a_file_with_a_bad_row_queues_nothing_and_names_the_line(
+    writer: Version, tmp_path: Path, name: str, content: bytes, sentence: str
 ) -> None:
-    code, _out, err = call("submit_batch", "tickets", written(tmp_path, name, text))
-    assert (code, Run.objects.count(), Batch.objects.count()) == (2, 0, 0)
-    assert words in err
+    path = tmp_path / name
+    path.write_bytes(content)
+    said = call("submit_batch", "writer", str(path))
+    assert said.code == 2
+    assert sentence in said.err
+    assert not Run.objects.exists()
+    assert not Batch.objects.exists()
+
+
+def test_a_batch_file_that_is_not_there_is_exit_code_2(writer: Version) -> None:
+    said = call("submit_batch", "writer", "/nowhere/rows.csv")
+    assert said.code == 2
+    assert "There is no file" in said.err
+
+
+def test_typed_fields_of_a_csv_are_read_as_their_schema_says(
+    sorter: Version, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("subject,body,copies,urgent\nHi,Text,3,true\n")
+    said = call("submit_batch", "sorter", str(path), "--wait", "--json")
+    assert said.json["success"] == 1
+    assert Run.objects.get().input_data["copies"] == 3
+
+
+def test_a_batch_behind_an_open_circuit_ends_the_command(
+    writer: Version, answering: FakeProvider, tmp_path: Path
+) -> None:
+    Version.objects.update(model="401")
+    Automation.objects.update(concurrency=2)
+    said = call("submit_batch", "writer", a_csv(tmp_path, *[LONG_TEXT] * 6), "--wait", "--json")
+    assert said.code == 1
+    assert 0 < said.json["failed"] < 6
+    assert "runs still wait" in said.err
+
+
+def test_a_live_worker_is_left_the_work(writer: Version, tmp_path: Path) -> None:
+    now = timezone.now()
+    Worker.objects.create(name="w", started_at=now, seen_at=now)
+    said = call("submit_batch", "writer", a_csv(tmp_path, LONG_TEXT), "--json")
+    assert (said.code, "does the work itself" in said.err) == (0, False)

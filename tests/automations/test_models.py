@@ -1,4 +1,4 @@
-"""What the models refuse: published versions that change, recipes that cannot work, secrets."""
+"""What the models refuse: changed versions, wrong recipes, secrets, impossible rows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,19 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from automations import services
 from automations.errors import WrongState
-from automations.models import Delivery, Provider, Run, ValidatorRule, Version
+from automations.models import (
+    AuditEvent,
+    Automation,
+    Destination,
+    Provider,
+    Run,
+    Source,
+    Trigger,
+    ValidatorRule,
+    Version,
+)
+from automations.models.run import text_of
 from tests.makers import (
     make_automation,
     make_delivery,
@@ -23,137 +33,258 @@ from tests.makers import (
 )
 
 pytestmark = pytest.mark.django_db
-SCHEMA = {"type": "object", "properties": {"label": {"type": "string"}}, "required": ["label"]}
+SECRET = "sk-" + "a1B2" * 10
+SCHEMA = {
+    "type": "object",
+    "properties": {"label": {"type": "string"}},
+    "required": ["label"],
+    "additionalProperties": False,
+}
 
 
-def test_a_published_version_never_changes() -> None:
+def faults(model: Any, **values: Any) -> dict[str, list[str]]:
+    """Return what full_clean finds wrong after these changes, by field."""
+    for name, value in values.items():
+        setattr(model, name, value)
+    try:
+        model.full_clean(exclude=["number"] if isinstance(model, Version) else None)
+    except ValidationError as error:
+        return error.message_dict
+    return {}
+
+
+# --- published versions never change -------------------------------------------------------
+
+
+def test_a_draft_can_be_edited() -> None:
+    draft = make_version()
+    draft.user_prompt = "Shorten: {{ content }}"
+    draft.save()
+    draft.refresh_from_db()
+    assert draft.user_prompt == "Shorten: {{ content }}"
+
+
+def test_a_published_version_is_never_saved_again() -> None:
     version = make_live()
-    version.user_prompt = "Something else: {{ content }}"
-    with pytest.raises(WrongState, match="make a new draft"):
+    version.user_prompt = "Changed"
+    with pytest.raises(WrongState, match="never changes"):
         version.save()
-    assert Version.objects.get(pk=version.pk).user_prompt == "{{ content }}"
+    version.refresh_from_db()
+    assert version.user_prompt == "{{ content }}"
 
 
-def test_the_rules_of_a_published_version_never_change() -> None:
+def test_a_copy_in_memory_from_before_publishing_cannot_be_saved_either() -> None:
+    draft = make_version()
+    stale = Version.objects.get(pk=draft.pk)
+    Version.objects.filter(pk=draft.pk).update(published_at=timezone.now())
+    with pytest.raises(WrongState):
+        stale.save()
+
+
+def test_a_published_versions_rules_are_neither_changed_added_nor_deleted() -> None:
     version = make_live()
-    rule = version.validator_rules.all()[0]
-    rule.settings = {"min_stripped": 0, "max_raw": 9}
-    for change in (rule.save, rule.delete):
-        with pytest.raises(WrongState, match="make a new draft"):
-            change()
+    rule = version.validator_rules.first()
+    assert rule
+    rule.settings = {"min_stripped": 1, "max_raw": 9}
+    with pytest.raises(WrongState):
+        rule.save()
+    with pytest.raises(WrongState):
+        rule.delete()
     with pytest.raises(WrongState):
         ValidatorRule.objects.create(version=version, direction="input", kind="length")
     assert version.validator_rules.count() == 2
 
 
-def test_a_draft_can_be_edited_and_published_once() -> None:
+def test_a_drafts_rules_can_be_deleted() -> None:
     draft = make_version()
-    draft.user_prompt = "Shorten: {{ content }}"
-    draft.save()
-    services.publish_version(draft, by=services.SYSTEM)
-    with pytest.raises(WrongState, match="published already"):
-        services.publish_version(draft, by=services.SYSTEM)
+    rule = draft.validator_rules.first()
+    assert rule
+    rule.delete()
+    assert draft.validator_rules.count() == 1
 
 
-def test_a_new_draft_copies_the_recipe_and_its_rules() -> None:
-    live = make_live(user_prompt="Shorten: {{ content }}", note="first", max_repairs=2)
-    draft = services.create_draft(live.automation, by=services.SYSTEM)
-    assert (draft.number, draft.user_prompt, draft.max_repairs) == (2, live.user_prompt, 2)
-    assert (draft.note, draft.is_published) == ("", False)
-    copied = draft.validator_rules.values_list("direction", "kind", "settings")
-    assert list(copied) == list(live.validator_rules.values_list("direction", "kind", "settings"))
+# --- recipes -------------------------------------------------------------------------------
+
+
+def test_a_plain_recipe_is_right() -> None:
+    assert faults(make_version()) == {}
 
 
 @pytest.mark.parametrize(
-    ("values", "field", "words"),
+    ("field", "value", "words"),
     [
-        ({"user_prompt": "{{ nope }}"}, "user_prompt", "Unknown name"),
-        ({"user_prompt": "{{ content"}, "user_prompt", "line 1"),
-        ({"system_prompt": "Use sk-proj-abcdefghijklmnop1234567890"}, "system_prompt", "secret"),
-        ({"output_schema": {"type": "wrong"}}, "output_schema", ""),
-        ({"output_schema": {"$ref": "https://example.com/s.json"}}, "output_schema", ""),
-        ({"output_template": "{{ label }}"}, "output_template", "needs an output schema"),
-        (
-            {"output_template": "{{ labl }}", "output_schema": SCHEMA},
-            "output_template",
-            "did you mean",
-        ),
-        ({"examples": [{"input": "x"}]}, "examples", "list of"),
-        ({"parameters": {"tools": []}}, "parameters", "Unknown parameters: tools"),
-        ({"fallback_models": "gpt"}, "fallback_models", "list of model names"),
-        ({"temperature": 3}, "temperature", "2"),
-        ({"max_repairs": 4}, "max_repairs", "3"),
+        ("user_prompt", "Write about {{ contnt }}", "content"),
+        ("system_prompt", "Be {{ mood }}", "mood"),
+        ("user_prompt", "{{ content", ""),
+        ("user_prompt", "x" * 20_001, "20,000"),
+        ("user_prompt", f"Use {SECRET} for {{{{ content }}}}", "looks like a secret"),
+        ("system_prompt", f"Key: {SECRET}", "put it in the environment"),
+        ("output_schema", {"type": "objekt"}, ""),
+        ("output_schema", [], ""),
+        ("output_template", "{{ label }}", "needs an output schema"),
+        ("examples", [{"input": "a"}], '{"input": ..., "output": ...}'),
+        ("examples", "text", '{"input": ..., "output": ...}'),
+        ("parameters", {"temprature": 1}, "Unknown parameters: temprature"),
+        ("parameters", [], "JSON object"),
+        ("fallback_models", "gpt-5", "list of model names"),
+        ("fallback_models", ["a", ""], "list of model names"),
+        ("temperature", 2.5, ""),
+        ("max_repairs", 4, ""),
+        ("max_attempts", 0, ""),
+        ("max_output_tokens", 0, ""),
     ],
 )
-def test_a_recipe_that_cannot_work_is_refused_at_its_field(
-    values: dict[str, Any], field: str, words: str
-) -> None:
-    version = make_version(**values)
-    with pytest.raises(ValidationError) as refused:
-        version.full_clean()
-    assert list(refused.value.message_dict) == [field]
-    assert words in " ".join(refused.value.message_dict[field])
+def test_a_wrong_recipe_is_refused_at_its_field(field: str, value: Any, words: str) -> None:
+    found = faults(make_version(), **{field: value})
+    assert list(found) == [field]
+    assert words in " ".join(found[field])
+
+
+def test_a_secret_is_not_repeated_by_the_sentence_that_refuses_it() -> None:
+    assert SECRET not in str(faults(make_version(), user_prompt=f"{SECRET} {{{{ content }}}}"))
+
+
+def test_a_template_composes_only_fields_of_its_schema() -> None:
+    good = faults(make_version(), output_schema=SCHEMA, output_template="{{ label }}!")
+    bad = faults(
+        make_version(make_automation("b")), output_schema=SCHEMA, output_template="{{ lable }}"
+    )
+    assert good == {}
+    assert "label" in str(bad["output_template"])
+
+
+def test_a_rules_settings_are_checked_and_completed() -> None:
+    draft = make_version(rules=[])
+    rule = ValidatorRule(version=draft, direction="input", kind="length")
+    assert "settings" in str(faults(rule, settings={"min_stripped": 9, "max_raw": 1})) or faults(
+        rule
+    )
+    assert faults(rule, settings={"min_stripped": 1, "max_raw": 9}) == {}
+    assert faults(rule, kind="no such kind") != {}
+
+
+# --- automations, connections --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slug", ["Big", "1st", "a", "with space", "ünicode", "x" * 81, "a/b"])
+def test_a_slug_is_short_and_plain(slug: str) -> None:
+    assert "slug" in faults(Automation(name="A", slug=slug))
 
 
 @pytest.mark.parametrize(
-    "slug", ["", "x", "Has-Capitals", "with space", "ümlaut", "1number", "a/b"]
+    "schema",
+    [
+        {},
+        [],
+        {"type": "array"},
+        {"type": "object", "properties": {"a b": {"type": "string"}}},
+        {"type": "object", "properties": {"a": {"type": "strin"}}},
+    ],
 )
-def test_a_slug_fits_urls_commands_and_tables(slug: str) -> None:
-    automation = make_automation()
-    automation.slug = slug
-    with pytest.raises(ValidationError):
-        automation.full_clean()
+def test_an_input_schema_that_makes_no_form_is_refused(schema: Any) -> None:
+    found = faults(Automation(name="A", slug="aa"), input_schema=schema)
+    assert "input_schema" in found
 
 
-def test_only_an_endpoint_has_a_url_and_a_key_of_its_own() -> None:
-    with pytest.raises(ValidationError, match="needs its base URL"):
-        Provider(name="x", kind="endpoint").full_clean()
-    with pytest.raises(ValidationError, match="Only an endpoint"):
-        Provider(name="y", kind="embedded", base_url="https://example.com/v1").full_clean()
+def test_an_automation_that_has_run_cannot_be_deleted() -> None:
+    run = make_run()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        run.automation.delete()
+    assert Run.objects.filter(pk=run.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("http", {"url": "ftp://example.com/"}),
+        ("http", {"url": "http://127.0.0.1:9/"}),
+        ("http", {"url": "https://example.com/", "colour": "red"}),
+        ("file", {"path": "../outside.md"}),
+        ("file", {"path": "{{ nothing }}.md"}),
+        ("fax", {}),
+    ],
+)
+def test_a_destination_that_cannot_work_is_refused(kind: str, settings: dict[str, Any]) -> None:
+    destination = Destination(automation=make_automation(), name="D")
+    assert faults(destination, kind=kind, settings=settings) != {}
+
+
+def test_a_source_outside_the_roots_is_refused() -> None:
+    source = Source(automation=make_automation(source="form"), kind="file")
+    source.automation.source.delete()
+    assert faults(source, settings={"path": "/etc/passwd"}) != {}
+
+
+def test_a_schedules_next_time_is_set_when_it_is_checked() -> None:
+    trigger = Trigger(automation=make_automation(), settings={"cron": "0 3 * * *"})
+    assert faults(trigger) == {}
+    assert trigger.next_at
+    assert trigger.next_at > timezone.now()
+
+
+def test_an_endpoint_needs_its_address_and_nothing_else_has_one() -> None:
+    assert "base_url" in faults(Provider(name="P", kind="endpoint"))
+    assert faults(Provider(name="P", kind="embedded", base_url="https://a.example/v1")) != {}
+    assert "api_key_env" in faults(
+        Provider(name="P", base_url="https://a.example/v1", api_key_env="lower case")
+    )
 
 
 def test_there_is_one_default_provider() -> None:
     first = Provider.objects.default()
     assert Provider.objects.default() == first
     with pytest.raises(IntegrityError), transaction.atomic():
-        make_provider(kind="default")
+        make_provider(name="Second", kind="default")
 
 
-def test_the_database_refuses_an_ended_run_without_its_end() -> None:
+# --- rows that cannot be -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["success", "failed", "cancelled"])
+def test_an_ended_run_has_its_time(status: str) -> None:
+    run = make_run()
     with pytest.raises(IntegrityError), transaction.atomic():
-        make_run(status="success", completed_at=None)
+        Run.objects.filter(pk=run.pk).update(status=status)
 
 
-def test_the_database_refuses_an_unknown_status() -> None:
+def test_a_status_nobody_knows_is_refused() -> None:
+    run = make_run()
     with pytest.raises(IntegrityError), transaction.atomic():
-        make_run(status="done", completed_at=timezone.now())
+        Run.objects.filter(pk=run.pk).update(status="done")
 
 
-def test_one_output_goes_to_one_destination_once() -> None:
+def test_a_slot_is_used_once() -> None:
+    version = make_live()
+    make_run(version, slot="1:noon")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_run(version, slot="1:noon")
+
+
+def test_a_run_has_one_delivery_per_destination() -> None:
     run = make_run()
     destination = make_destination(run.automation)
     make_delivery(run, destination)
     with pytest.raises(IntegrityError), transaction.atomic():
         make_delivery(run, destination)
-    assert Delivery.objects.count() == 1
 
 
-def test_an_idempotency_key_starts_one_run() -> None:
-    automation = make_live().automation
-    origin = services.Origin(idempotency_key="k-1")
-    first = services.submit_run(automation, {"content": "a"}, by=services.SYSTEM, origin=origin)
-    second = services.submit_run(automation, {"content": "b"}, by=services.SYSTEM, origin=origin)
-    assert (second, Run.objects.count()) == (first, 1)
+def test_an_event_of_the_trail_is_not_deleted() -> None:
+    event = AuditEvent.objects.create(by_name="a", action="b", object_name="c")
+    with pytest.raises(WrongState):
+        event.delete()
+    assert AuditEvent.objects.exists()
+
+
+# --- words ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("output", "text"),
-    [
-        ({"text": "plain"}, "plain"),
-        ({"text": "composed", "data": {"a": 1}}, "composed"),
-        ({"label": "ü"}, '{\n  "label": "ü"\n}'),
-        (None, ""),
-    ],
+    ("data", "text"),
+    [(None, ""), ({"text": "Hi"}, "Hi"), ({"text": "Hi", "data": {"a": 1}}, "Hi")],
 )
-def test_an_output_reads_as_text(output: Any, text: str) -> None:
-    assert Run(output_data=output).output_text == text
+def test_an_outputs_text_is_what_people_read(data: Any, text: str) -> None:
+    assert text_of(data) == text
+
+
+def test_json_output_is_shown_indented_with_its_letters() -> None:
+    assert text_of({"a": "ü"}) == '{\n  "a": "ü"\n}'

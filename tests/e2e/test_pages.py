@@ -27,7 +27,7 @@ from tests.makers import (
     make_run,
     make_version,
 )
-from tests.provider import FakeProvider
+from tests.provider import ProviderProcess
 
 VERDICTS = [
     {"direction": "input", "turn": 0, "kind": "length", "label": "Length", "passed": True,
@@ -40,9 +40,16 @@ VERDICTS = [
 # --- the main job --------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def provider() -> Iterator[ProviderProcess]:
+    """The fake provider in a process: Playwright's loop occupies this one."""
+    with ProviderProcess(latency_ms=700) as server:
+        yield server
+
+
 @pytest.fixture
 def worker(
-    process_environment: dict[str, str], provider: FakeProvider, tmp_path: Path
+    process_environment: dict[str, str], provider: ProviderProcess, tmp_path: Path
 ) -> Iterator[None]:
     """A real worker that may call the fake provider."""
     log = (tmp_path / "worker.log").open("wb")
@@ -64,7 +71,7 @@ def worker(
 
 
 @pytest.fixture
-def automation(provider: FakeProvider, transactional_db: None) -> Automation:
+def automation(provider: ProviderProcess, transactional_db: None) -> Automation:
     """An automation whose answers come from the fake provider and go back to it."""
     endpoint = make_provider(kind="endpoint", base_url=provider.base_url, name="Loopback")
     live = make_live(provider=endpoint, model="ok")
@@ -76,11 +83,10 @@ def automation(provider: FakeProvider, transactional_db: None) -> Automation:
 @pytest.mark.worker
 @pytest.mark.django_db(transaction=True)
 def test_from_the_button_to_the_output(
-    open_page: Open, automation: Automation, provider: FakeProvider, worker: None
+    open_page: Open, automation: Automation, worker: None
 ) -> None:
-    provider.script(latency_ms=700)
     page = open_page(automation.get_absolute_url())
-    page.get_by_role("link", name="Run now").click()
+    page.get_by_role("link", name="Run now").first.click()
     page.get_by_label("Content").fill(LONG_TEXT)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Run ")
@@ -196,19 +202,23 @@ def addresses() -> list[str]:
     make_version(automation)
     slug = automation.slug
     return [
-        reverse("portfolio"), reverse("guide"), reverse("runs"), reverse("runs") + "?status=success",
+        reverse("portfolio"), reverse("guide"),
+        reverse("runs"), reverse("runs") + "?status=success",
         reverse("automation", args=[slug]), reverse("automation_run", args=[slug]),
-        reverse("automation_connections", args=[slug]), reverse("source", args=[slug]) + "?kind=file",
-        reverse("destination_new", args=[slug]) + "?kind=http", reverse("schedule_new", args=[slug]),
+        reverse("automation_connections", args=[slug]),
+        reverse("source", args=[slug]) + "?kind=file",
+        reverse("destination_new", args=[slug]) + "?kind=http",
+        reverse("schedule_new", args=[slug]),
         reverse("run", args=[run.pk]), reverse("run", args=[waiting.pk]),
         reverse("run", args=[queued.pk]), reverse("batch", args=[batch.pk]),
-        *(reverse("admin:automations_version_change", args=[v.pk]) for v in automation.versions.all()),
+        *(version.get_absolute_url() for version in automation.versions.all()),
         reverse("admin:automations_automation_change", args=[automation.pk]),
         reverse("admin:automations_provider_change", args=[run.provider_id]),
     ]  # fmt: skip
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.timeout(400)  # some 20 pages, each judged several times
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_page_can_be_used_by_everybody(
     open_page: Open, accessible: Check, look: dict[str, bool]
