@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
 
@@ -13,8 +14,8 @@ from automations.models import Automation
 from automations.text import clean_data, clean_text, decode_text, human_size
 
 
-def input_from_text(automation: Automation, data: bytes, *, name: str) -> dict[str, Any]:
-    """Return the input that a file's bytes make.
+def input_from_file(automation: Automation, file: BinaryIO, *, name: str) -> dict[str, Any]:
+    """Return the input that a file makes; reads no more than the limit allows.
 
     Plain text is `{"content": text}`. A `.json` file, or a JSON object given to an automation
     that takes other fields than `content`, is the input itself.
@@ -23,8 +24,9 @@ def input_from_text(automation: Automation, data: bytes, *, name: str) -> dict[s
         Problem: too large, not text, or not the JSON it should be (source_error).
     """
     limit = settings.MAX_INPUT_BYTES
+    data = file.read(limit + 1)
     if len(data) > limit:
-        size = human_size(len(data))
+        size = _size_of(file)
         message = (
             f"{name} has {size}; at most {human_size(limit)} are allowed, so shorten or split it."
         )
@@ -35,6 +37,12 @@ def input_from_text(automation: Automation, data: bytes, *, name: str) -> dict[s
     if not automation.takes_plain_text and text.lstrip().startswith("{"):
         return _json_object(text, name)
     return {_text_field(automation): text}
+
+
+def _size_of(file: BinaryIO) -> str:
+    if not file.seekable():
+        return f"more than {human_size(settings.MAX_INPUT_BYTES)}"
+    return human_size(file.seek(0, os.SEEK_END))
 
 
 def input_from_values(automation: Automation, pairs: Iterable[str]) -> dict[str, Any]:
@@ -51,11 +59,16 @@ def input_from_values(automation: Automation, pairs: Iterable[str]) -> dict[str,
         if name not in automation.input_names:
             known = ", ".join(automation.input_names)
             raise WrongState(f"{automation} has no input field {name!r}; known: {known}.")
-        values[name] = _typed(automation, name, clean_text(value).text)
+        values[name] = typed_value(automation, name, clean_text(value).text)
     return values
 
 
-def _typed(automation: Automation, name: str, value: str) -> Any:
+def typed_value(automation: Automation, name: str, value: str) -> Any:
+    """Return what a word means for this input field: numbers and booleans follow the schema.
+
+    Raises:
+        WrongState: it is no value of the field's type.
+    """
     kind = automation.input_schema["properties"][name].get("type", "string")
     if kind == "string":
         return value

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from automations.errors import WrongState
+from automations.inputs import typed_value
 from automations.models import Automation
 from automations.text import clean_data
 
@@ -27,7 +28,8 @@ def read_rows(automation: Automation, path: Path) -> Iterator[dict[str, Any]]:
         raise WrongState(f"{path.name} is neither .csv nor .jsonl; save it as one of them.")
     try:
         for line, row in reader(path):
-            yield _checked(automation, row, line)
+            checked = _checked(automation, row, line)
+            yield _typed(automation, checked, line) if reader is _csv_rows else checked
     except UnicodeDecodeError as error:
         raise WrongState(
             f"{path.name} is not UTF-8 text; save it as UTF-8 and try again."
@@ -54,6 +56,16 @@ def _jsonl_rows(path: Path) -> Iterator[tuple[int, Any]]:
                 yield number, json.loads(line)
             except (ValueError, RecursionError) as error:
                 raise WrongState(f"Line {number} is not a JSON object; mend it.") from error
+
+
+def _typed(automation: Automation, row: dict[str, str], line: int) -> dict[str, Any]:
+    """Return a row of cells as values of their fields; an empty cell is no number, but absent."""
+    fields = automation.input_schema["properties"]
+    filled = {n: c for n, c in row.items() if c or fields[n].get("type", "string") == "string"}
+    try:
+        return {name: typed_value(automation, name, cell) for name, cell in filled.items()}
+    except WrongState as error:
+        raise WrongState(f"Line {line}: {error}") from error
 
 
 def _checked(automation: Automation, row: Any, line: int) -> dict[str, Any]:

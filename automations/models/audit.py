@@ -42,3 +42,11 @@ class AuditEvent(models.Model):
         if self.pk:
             raise WrongState("The audit trail is never rewritten.")
         super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Refuse.
+
+        Raises:
+            WrongState: always; what happened stays written.
+        """
+        raise WrongState("The audit trail is never rewritten.")

@@ -72,15 +72,17 @@ def _recipe(automation: Automation) -> dict[str, Any]:
 def in_words(rule: ValidatorRule) -> str:
     """Say what a check asks for: its label, then its settings by their labels."""
     kind = validators.registry.get(rule.kind)
-    fields = kind.settings_form.base_fields
+    # The form's order, not the row's: jsonb does not keep one.
     told = [
-        f"{(fields[name].label or name).lower()} {value:,}"
-        if isinstance(value, int)
-        else f"{(fields[name].label or name).lower()} {value}"
-        for name, value in rule.settings.items()
-        if name in fields
+        f"{(field.label or name).lower()} {_value(rule.settings[name])}"
+        for name, field in kind.settings_form.base_fields.items()
+        if name in rule.settings
     ]
     return f"{kind.label}: {', '.join(told)}" if told else kind.label
+
+
+def _value(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _connections(automation: Automation) -> dict[str, Any]:

@@ -145,8 +145,10 @@ def _run(pk: int) -> Run:
 
 
 def _inputs(run: Run) -> list[tuple[str, Any]]:
-    titles = {field.name: field.title for field in fields_of(run.automation.input_schema)}
-    return [(titles.get(name, name), value) for name, value in run.input_data.items()]
+    fields = fields_of(run.automation.input_schema)
+    titles = {field.name: field.title for field in fields if field.name in run.input_data}
+    others = [name for name in run.input_data if name not in titles]
+    return [(titles.get(name, name), run.input_data[name]) for name in (*titles, *others)]
 
 
 def _prompt(run: Run) -> list[messages.Message]:

@@ -312,7 +312,7 @@ def test_running_runs_finish_on_the_version_they_started_with(editor: User) -> N
     services.make_live(second, by=editor)
     run.refresh_from_db()
     assert run.version == first
-    assert services.submit_run(first.automation, TEXT, by=SYSTEM).version == second
+    assert services.submit_run(second.automation, TEXT, by=SYSTEM).version == second
 
 
 def test_a_draft_is_not_made_live() -> None:

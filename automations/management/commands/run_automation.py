@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
+from tqdm import tqdm
 
 from automations import services
 from automations.errors import AutomationsError, Problem, WrongState
-from automations.inputs import input_from_text, input_from_values
+from automations.inputs import input_from_file, input_from_values
 from automations.models import Automation, Control, Run, Version
 
 USAGE = 2
@@ -78,7 +82,8 @@ class Command(BaseCommand):
         from automations.engine.oneshot import drive
 
         if not run.is_final:
-            drive(run_id=run.pk)
+            with _clock(f"Run {run.pk} of {run.automation}"):
+                drive(run_id=run.pk)
             run.refresh_from_db()
         if run.status == Run.Status.QUEUED:
             run = services.cancel_run(run, by=services.SYSTEM)
@@ -90,12 +95,34 @@ class Command(BaseCommand):
         elif run.status in (Run.Status.SUCCESS, Run.Status.AWAITING_APPROVAL):
             self.stdout.write(run.output_text)
         if run.answered_by:
-            self.stderr.write(f"Run {run.pk}: answered by {run.model} at {run.answered_by}.")
+            self._say(f"Run {run.pk}: answered by {run.model} at {run.answered_by}.")
         if run.status == Run.Status.AWAITING_APPROVAL:
-            self.stderr.write(f"Run {run.pk} awaits approval; approve it on its page to deliver.")
+            self._say(f"Run {run.pk} awaits approval; approve it on its page to deliver.")
         elif run.status != Run.Status.SUCCESS:
             category = run.error_category or run.status
             self.stderr.write(f"Run {run.pk} {run.status} ({category}): {run.error_message}")
+
+    def _say(self, sentence: str) -> None:
+        self.stderr.write(sentence, lambda plain: plain)  # not in the colour of errors
+
+
+@contextmanager
+def _clock(what: str) -> Iterator[None]:
+    """Show on a terminal that time is passing; a small model takes most of a minute."""
+    done = threading.Event()
+    with tqdm(bar_format="{desc}: {elapsed} (Ctrl-C cancels)", desc=what, disable=None) as bar:
+        ticking = threading.Thread(target=_tick, args=(bar, done), daemon=True)
+        ticking.start()
+        try:
+            yield
+        finally:
+            done.set()
+            ticking.join()
+
+
+def _tick(bar: tqdm[NoReturn], done: threading.Event) -> None:
+    while not done.wait(1):
+        bar.refresh()
 
 
 def as_object(run: Run) -> dict[str, Any]:
@@ -137,8 +164,9 @@ def _find_version(automation: Automation, number: int | None) -> Version | None:
 
 def _read_input(automation: Automation, name: str) -> dict[str, Any]:
     if name == "-":
-        return input_from_text(automation, sys.stdin.buffer.read(), name="standard input")
+        return input_from_file(automation, sys.stdin.buffer, name="standard input")
     path = Path(name)
     if not path.is_file():
         raise CommandError(f"There is no file {name}; check the path.", returncode=USAGE)
-    return input_from_text(automation, path.read_bytes(), name=path.name)
+    with path.open("rb") as file:
+        return input_from_file(automation, file, name=path.name)

@@ -49,7 +49,8 @@ def _web(bind: str) -> list[str]:
     return [
         sys.executable, "-m", "gunicorn", "lifecycle.wsgi:application",
         "--bind", bind, "--workers", "2", "--threads", "4",
-        "--preload", "--access-logfile", "-", "--limit-request-line", "4094",
+        "--preload", "--no-control-socket", "--access-logfile", "-",
+        "--limit-request-line", "4094",
     ]  # fmt: skip
 
 
