@@ -45,6 +45,7 @@ class RuleInline(admin.TabularInline):  # type: ignore[type-arg]  # not generic 
     model = ValidatorRule
     form = RuleForm
     formset = LabelledFormSet
+    verbose_name = "check"
     verbose_name_plural = "checks"
     classes = ["tab"]
     extra = 0

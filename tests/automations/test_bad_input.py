@@ -22,11 +22,11 @@ from tests.provider import FakeProvider
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NASTY = {
-    "quotes": "He said \"it's `fine`\" and 'left'; she said \\\"no\\\".",
+    "quotes": 'He said "it\'s `fine`" and \'left\'; she said \\"no\\".',
     "shell": "$(rm -rf /) `id` ${HOME} ; | & > /dev/null !! \\n %s {0}",
     "separators": "---\n---\n***\n```\n+++\n# not a heading\n---",
     "templates": "{{ content }} {{ secret }} {% include 'x' %} {{{ }}} }} {{",
-    "emoji": "👩‍👩‍👧‍👦 🏳️‍🌈 e\u0301 ﷽ 𝔘𝔫𝔦 \u200b\u200d",
+    "emoji": "👩‍👩‍👧‍👦 🏳️‍🌈 e\u0301 ﷽ 𠜎 \u200b\u200d",
     "right-to-left": "مرحبا بالعالم \u202eRTL\u202c שלום עולם",
     "line ends": "one\r\ntwo\nthree\rfour\u2028five\tsix",
     "markup": "<script>alert(1)</script> &amp; <!-- --> ]]> <<<boundary boundary>>>",
@@ -289,9 +289,7 @@ def test_a_template_that_names_an_unknown_variable_cannot_be_published() -> None
 def test_a_missing_key_is_named_and_nothing_is_called(
     writer: Version, answering: FakeProvider, tmp_path: Path
 ) -> None:
-    provider = make_provider(
-        kind="endpoint", base_url=answering.base_url, api_key_env="MODELS_KEY"
-    )
+    provider = make_provider(kind="endpoint", base_url=answering.base_url, api_key_env="MODELS_KEY")
     asking(writer, "ok", provider=provider)
     said = run_with(LONG_TEXT, tmp_path)
     run = assert_failed(said, answering, "authentication", "MODELS_KEY is not set")
@@ -342,7 +340,7 @@ def test_a_provider_that_is_down_is_tried_three_times(
         ("redirect", "api_error", 1),
     ],
 )
-def test_a_provider_that_misbehaves_ends_the_run_with_its_cause(  # noqa: PLR0913, PLR0917
+def test_a_provider_that_misbehaves_ends_the_run_with_its_cause(
     writer: Version,
     answering: FakeProvider,
     tmp_path: Path,

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from automations import services, triggers
 from automations.models import Automation, Run, Trigger
+from automations.services import schedules
 from tests.makers import make_automation, make_live
 
 pytestmark = pytest.mark.django_db
@@ -121,3 +123,45 @@ def test_a_source_that_cannot_be_listed_leaves_a_failed_run() -> None:
     trigger.refresh_from_db()
     assert (run.status, run.error_category) == ("failed", "source_error")
     assert trigger.trouble == run.error_message
+
+
+def test_a_schedule_that_cannot_be_read_does_not_stop_the_others() -> None:
+    automation = make_live().automation
+    bad, good = make_schedule(automation), make_schedule(automation)
+    for trigger in (bad, good):
+        make_due(trigger)
+    # No form lets this through; a hand-edited row might hold it.
+    Trigger.objects.filter(pk=bad.pk).update(settings={**bad.settings, "cron": "61 * * * *"})
+    services.fire_due_triggers()
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert (bad.next_at, "cannot be read" in bad.trouble) == (None, True)
+    assert (good.trouble, good.runs.count()) == ("", 1)
+    assert services.fire_due_triggers() == 0
+
+
+def test_two_schedulers_at_once_start_a_folder_once() -> None:
+    root = settings.FILE_ROOTS[0]
+    for name in ("a", "b", "c"):
+        (root / f"twice-{name}.md").write_text("A text. " * 30, encoding="utf-8")
+    automation = make_live(make_automation(source="file")).automation
+    automation.source.settings = {"path": "twice-*.md"}
+    automation.source.save()
+    trigger = make_schedule(automation, input={})
+    make_due(trigger)
+    stale = Trigger.objects.select_related("automation").get(pk=trigger.pk)
+    assert services.fire_due_triggers() == 1
+    assert schedules._fire(stale, timezone.now()) == 0  # read before the first one moved it on
+    assert Run.objects.count() == 3
+
+
+def test_a_source_that_stays_unreadable_is_recorded_once_per_slot() -> None:
+    automation = make_live(make_automation(source="file")).automation
+    automation.source.settings = {"path": "nowhere/at-all.md"}
+    automation.source.save()
+    trigger = make_schedule(automation, input={})
+    make_due(trigger)
+    stale = Trigger.objects.select_related("automation").get(pk=trigger.pk)
+    services.fire_due_triggers()
+    schedules._fire(stale, timezone.now())
+    assert Run.objects.count() == 1

@@ -188,9 +188,9 @@ def test_a_batch_is_cancelled_but_for_what_has_ended(operator: User) -> None:
 def test_pausing_and_resuming_are_told_with_what_was_before(operator: User) -> None:
     automation = make_automation()
     services.pause(automation, by=operator)
-    assert automation.is_paused
+    assert Automation.objects.get().is_paused
     services.resume(automation, by=operator)
-    assert not automation.is_paused
+    assert not Automation.objects.get().is_paused
     events = AuditEvent.objects.order_by("pk").values_list("action", "before")
     assert list(events) == [("pause", {"paused": False}), ("resume", {"paused": True})]
 
@@ -370,7 +370,7 @@ def test_a_refused_verb_leaves_neither_change_nor_trace(viewer: User) -> None:
     rules = ValidatorRule.objects.count()
     for verb in (services.pause, services.resume, services.create_draft):
         with pytest.raises(Exception, match="You lack the right"):
-            verb(version.automation, by=viewer)  # type: ignore[operator]
+            verb(version.automation, by=viewer)
     assert trail() == []
     assert (Version.objects.count(), ValidatorRule.objects.count()) == (1, rules)
 

@@ -103,7 +103,7 @@ def test_a_new_draft_opens_for_editing(client: Client, editor: Any) -> None:
     automation = make_live().automation
     page = press(client, editor, "automation_draft", automation.slug)
     assert automation.versions.drafts().get().number == 2
-    assert "A draft: edit it" in page
+    assert "A draft: edit and save it" in page
 
 
 def test_a_draft_can_be_made_from_an_older_version(client: Client, editor: Any) -> None:

@@ -13,13 +13,12 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from automations.engine.bench import Bench
 from automations.engine.claims import Scope
 from automations.engine.held import Step
 from automations.engine.pump import Pace, Pump
 from automations.models import Automation, Destination, Run
 from tests.makers import make_destination
-from tests.provider import FakeProvider
+from tests.provider.handles import Handle
 
 BRISK: dict[str, Any] = {"linger_s": 0.01, "poll_s": 0.01, "gather_s": 0.0, "beat_s": 0.05}
 
@@ -33,7 +32,7 @@ def wait_for(wanted: Callable[[], bool], what: str, timeout_s: float = 15) -> No
 
 
 def http_destination(
-    automation: Automation, server: FakeProvider, place: str, *, keyed: bool = True, **more: Any
+    automation: Automation, server: Handle, place: str, *, keyed: bool = True, **more: Any
 ) -> Destination:
     """Make a destination at one of the fake provider's `/deliver/...` places."""
     settings = {
@@ -109,8 +108,3 @@ def pumping(pump: Pump) -> Iterator[Pump]:
     assert not thread.is_alive(), "the pump did not stop"
     if errors:
         raise errors[0]
-
-
-def bench_of(pump: Pump) -> Bench:
-    """Tell the type checker what the runner takes a pump for."""
-    return pump

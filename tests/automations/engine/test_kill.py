@@ -144,10 +144,9 @@ def kept(environment: dict[str, str], tmp_path: Path) -> Iterator[KeptWorker]:
     sys.stdout.write((tmp_path / "worker.log").read_text(errors="replace")[-6_000:])
 
 
-def a_version(model: ProviderProcess, *, keyed: bool = True) -> Version:
+def a_version(model: ProviderProcess, place: str = "keyed") -> Version:
     automation = make_automation("busy", concurrency=1000)
-    place = "keyed" if keyed else "plain"
-    http_destination(automation, model, place, keyed=keyed)  # type: ignore[arg-type]
+    http_destination(automation, model, place, keyed=place == "keyed")
     provider = make_provider(kind="endpoint", base_url=model.base_url, max_concurrency=8)
     return make_live(automation, model="ok", provider=provider)
 
@@ -169,13 +168,13 @@ def kill_at_random_moments(kept: KeptWorker, dice: random.Random) -> None:
         kept.kill(dice.choice(kinds))
 
 
-@pytest.mark.parametrize("keyed", [True, False], ids=["key-honoured", "key-ignored"])
+@pytest.mark.parametrize("place", ["keyed", "plain"])
 def test_workers_killed_at_random_moments_lose_nothing_and_repeat_nothing(
-    kept: KeptWorker, model: ProviderProcess, keyed: bool
+    kept: KeptWorker, model: ProviderProcess, place: str
 ) -> None:
     seed = random.randrange(10_000)
     sys.stdout.write(f"seed {seed}\n")
-    submit(a_version(model, keyed=keyed), RUNS)
+    submit(a_version(model, place), RUNS)
     kill_at_random_moments(kept, random.Random(seed))
     wait_for(done, "the end of every run", 60 + RUNS / 2)
 
@@ -188,7 +187,7 @@ def test_workers_killed_at_random_moments_lose_nothing_and_repeat_nothing(
     # Three kills of one run are a poisoned run, by design; an ignored key is asked about.
     expected = {("worker_lost", Run.MAX_CRASHES)}
     assert {(c, n) for c, n in failed if c != "delivery_unknown"} <= expected
-    if keyed:
+    if place == "keyed":
         assert len(well) >= RUNS * 0.95
     else:
         assert max(seen["attempts"].values()) == 1
@@ -204,9 +203,7 @@ def test_a_group_recovers_whichever_idle_process_is_killed(
         assert sentinel
         old = {sentinel.pid, *(child.pid for child in kept.group())}
         kept.kill(kind)
-        run = services.submit_run(
-            version.automation, {"content": LONG_TEXT}, by=services.SYSTEM
-        )
+        run = services.submit_run(version.automation, {"content": LONG_TEXT}, by=services.SYSTEM)
         wait_for(
             lambda: Run.objects.filter(pk=run.pk, status="success").exists(),  # noqa: B023
             f"a run's end after the {kind} was killed",

@@ -1,4 +1,4 @@
-"""What follows a failure: bounds of the waits, counts of the calls, the next model, the deadline."""
+"""What follows a failure: bounds of waits, counts of calls, the next model, the deadline."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_wait_that_the_provider_names_is_kept_to() -> None:
 
 @given(max_attempts=st.integers(1, 10), models=st.integers(1, 4))
 def test_every_model_gets_its_attempts_and_no_more(max_attempts: int, models: int) -> None:
-    calls, run = {index: 0 for index in range(models)}, Counters()
+    calls, run = dict.fromkeys(range(models), 0), Counters()
     while True:
         calls[run.model_index] += 1
         again = decide(BROKEN, models=models, max_attempts=max_attempts, **vars(run))

@@ -59,7 +59,11 @@ def test_a_run_ends_with_output_attempt_verdicts_and_trace(answering: FakeProvid
     assert all(v["passed"] for v in run.verdicts)
     assert [line["step"] for line in run.trace] == ["model", "check"]
     (attempt,) = attempts(run)
-    assert (attempt.http_status, attempt.finish_reason, attempt.request_id) == (200, "stop", "req_1")
+    assert (attempt.http_status, attempt.finish_reason, attempt.request_id) == (
+        200,
+        "stop",
+        "req_1",
+    )
     assert attempt.input_tokens == run.input_tokens > 0
     assert attempt.output_tokens == run.output_tokens > 0
 
@@ -70,8 +74,10 @@ def test_the_deadline_counts_from_the_first_attempt(answering: FakeProvider) -> 
     assert run.status == "success"
     assert run.deadline_at is not None
     assert run.started_at is not None
-    assert timedelta(0) <= run.deadline_at - run.started_at - timedelta(seconds=600) < (
-        timedelta(seconds=5)
+    assert (
+        timedelta(0)
+        <= run.deadline_at - run.started_at - timedelta(seconds=600)
+        < (timedelta(seconds=5))
     )
 
 
@@ -116,7 +122,7 @@ def test_a_run_reads_its_source_and_keeps_what_it_read(answering: FakeProvider) 
 def test_a_bug_of_ours_ends_the_run_and_says_that_it_is_ours(answering: FakeProvider) -> None:
     run = a_run()
     # No form lets this through; a hand-edited row might hold it.
-    Version.objects.filter(pk=run.version_id).update(examples=[{"output": "no input"}])
+    Version.objects.update(examples=[{"output": "no input"}])
     claim_once(run)
     assert (run.status, run.error_category, run.error_code) == (
         "failed",
@@ -328,19 +334,20 @@ def _expect(context: dict[str, Any]) -> None:
     assert isinstance(context.get("exception"), Killed), context
 
 
-@pytest.mark.parametrize("written", [False, True])
+@pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("at_commit", [1, 2, 3])
 def test_a_worker_killed_between_steps_costs_no_second_answer_and_no_second_effect(
-    answering: FakeProvider, at_commit: int, written: bool
+    answering: FakeProvider, at_commit: int, moment: str
 ) -> None:
-    run = killed_run(answering, at_commit=at_commit, written=written)
+    run = killed_run(answering, at_commit=at_commit, written=moment == "after")
+    killed = (at_commit, moment)
     seen = answering.seen()
     key = Delivery.objects.get().key
-    assert (run.status, run.crashes) == ("success", 0 if (at_commit, written) == (3, True) else 1)
+    assert (run.status, run.crashes) == ("success", 0 if killed == (3, "after") else 1)
     # Only an answer that was lost with its worker is bought again.
-    assert seen["calls"] == (2 if (at_commit, written) == (1, False) else 1)
+    assert seen["calls"] == (2 if killed == (1, "before") else 1)
     assert seen["deliveries"] == {key: 1}
-    assert seen["attempts"][key] == (2 if (at_commit, written) == (3, False) else 1)
+    assert seen["attempts"][key] == (2 if killed == (3, "before") else 1)
 
 
 @pytest.mark.parametrize("at_commit", [2, 3])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import os
 import signal
+import time
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.utils import timezone
 from django_q.cluster import Sentinel
 from django_q.models import OrmQ
@@ -78,6 +79,7 @@ def test_a_signal_only_sets_a_flag() -> None:
 
 @pytest.mark.django_db
 def test_a_beat_keeps_one_row_per_worker_and_rings_at_boot() -> None:
+    signs.reset()
     watched = Supervisor()
     assert watched._beat_and_look(ring_first=True) == "works"
     assert watched._beat_and_look(ring_first=False) == "works"
@@ -93,22 +95,22 @@ def test_a_database_that_is_away_is_no_reason_to_end(monkeypatch: pytest.MonkeyP
         raise OperationalError("gone")
 
     monkeypatch.setattr(Supervisor, "_beat", away)
-    monkeypatch.setattr(supervisor.connections, "close_all", lambda: None)
+    monkeypatch.setattr(connections, "close_all", lambda: None)
     assert Supervisor()._beat_and_look(ring_first=True) == "unknown"
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("silent_s", "waiting", "hangs"),
-    [(10, True, False), (70, False, False), (70, True, True), (250, False, True)],
+    ("silent_s", "waiting", "verdict"),
+    [(10, 1, "works"), (70, 0, "works"), (70, 1, "hangs"), (250, 0, "hangs")],
 )
 def test_a_group_hangs_when_it_is_silent_with_work_or_far_too_long(
-    monkeypatch: pytest.MonkeyPatch, silent_s: float, waiting: bool, hangs: bool
+    monkeypatch: pytest.MonkeyPatch, silent_s: float, waiting: int, verdict: str
 ) -> None:
     monkeypatch.setattr(signs, "silent_for_s", lambda: silent_s)
-    if waiting:
+    for _ in range(waiting):
         make_run(available_at=timezone.now() - timedelta(minutes=2))
-    assert supervisor._hangs() is hangs
+    assert supervisor._hangs() is (verdict == "hangs")
 
 
 @pytest.mark.django_db
@@ -123,12 +125,12 @@ def test_a_paused_automations_runs_are_no_sign_of_a_hanging_group(
 
 def test_restarts_back_off_while_groups_die_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(supervisor.time, "sleep", waits.append)
+    monkeypatch.setattr(time, "sleep", waits.append)
     watched = Supervisor()
     group: Any = SimpleNamespace(sentinel=SimpleNamespace(exitcode=-9), kill=lambda: None)
     now = 1_000.0
     for lived_s in (1, 1, 1, 1_000, 1):
-        monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)  # noqa: B023
+        monkeypatch.setattr(time, "monotonic", lambda: now)  # noqa: B023
         watched._group_began = now
         now += lived_s
         watched._end(group)

@@ -123,12 +123,13 @@ def test_a_pump_that_was_told_to_drain_does_not_ring(
     assert (rings(), Run.objects.get().status) == ([], "queued")
 
 
-def _briskly(monkeypatch: pytest.MonkeyPatch, **pace: float) -> None:
+def _briskly(monkeypatch: pytest.MonkeyPatch, **pace: Any) -> None:
     from functools import partial
 
     from automations.engine.pump import Pace
 
-    brisk = partial(Pace, **{"linger_s": 0.05, "poll_s": 0.01, **pace})
+    times: dict[str, Any] = {"linger_s": 0.05, "poll_s": 0.01, **pace}
+    brisk = partial(Pace, **times)
     monkeypatch.setattr(worker, "Pace", brisk)
 
 
