@@ -47,7 +47,7 @@ class Pace:
     beat_s: float = LEASE.total_seconds() / 10
     reap_s: float = LEASE.total_seconds() / 3
     poll_s: float = 0.1
-    gather_s: float = 0.04
+    gather_s: float = 0.02
 
 
 @dataclass(slots=True)

@@ -12,6 +12,11 @@ from django.utils import timezone
 from automations import encryption
 
 
+# An administrator must not be able to send the installation's own secrets to an endpoint.
+OUR_OWN = {"SECRET_KEY", "FIELD_ENCRYPTION_KEY"}
+NOT_A_PROVIDERS = "Name a provider's key: a variable of its own that ends in _KEY or _TOKEN."
+
+
 class ProviderQuerySet(models.QuerySet["Provider"]):
     def default(self) -> Provider:
         """Return the provider that follows the environment, made on first use."""
@@ -97,6 +102,8 @@ class Provider(models.Model):
             raise ValidationError({"base_url": "An endpoint needs its base URL."})
         if self.kind != self.Kind.ENDPOINT and (self.base_url or self.api_key_env):
             raise ValidationError("Only an endpoint has a base URL and a key of its own.")
+        if self.api_key_env and not _is_a_providers(self.api_key_env):
+            raise ValidationError({"api_key_env": NOT_A_PROVIDERS})
 
     @property
     def has_key(self) -> bool:
@@ -127,3 +134,7 @@ class Provider(models.Model):
         if not self.api_key_sealed:
             return ""
         return encryption.unseal(self.api_key_sealed, binding=str(self.key_binding))
+
+
+def _is_a_providers(variable: str) -> bool:
+    return variable.endswith(("_KEY", "_TOKEN")) and variable not in OUR_OWN

@@ -231,6 +231,12 @@ def test_an_endpoint_needs_its_address_and_nothing_else_has_one() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["SECRET_KEY", "FIELD_ENCRYPTION_KEY", "DATABASE_URL", "PATH"])
+def test_a_provider_cannot_be_sent_the_installations_own_secrets(name: str) -> None:
+    with pytest.raises(ValidationError, match="ends in _KEY or _TOKEN"):
+        Provider(name="x", base_url="https://example.com/v1", api_key_env=name).full_clean()
+
+
 def test_there_is_one_default_provider() -> None:
     first = Provider.objects.default()
     assert Provider.objects.default() == first

@@ -23,6 +23,11 @@ from automations.models import Worker
 from tests.makers import make_run
 
 
+@pytest.fixture(autouse=True)
+def _alive() -> None:
+    signs.reset()
+
+
 @pytest.fixture
 def killed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """Return the process groups that were sent a signal instead of sending it."""
