@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from automations import encryption
 
-
 # An administrator must not be able to send the installation's own secrets to an endpoint.
 OUR_OWN = {"SECRET_KEY", "FIELD_ENCRYPTION_KEY"}
 NOT_A_PROVIDERS = "Name a provider's key: a variable of its own that ends in _KEY or _TOKEN."
