@@ -74,7 +74,8 @@ def _measure_throughput(place: Place, plan: Plan) -> dict[str, Any]:
 def _repeat(place: Place, load: Load, plan: Plan) -> list[dict[str, Any]]:
     figures = []
     for _ in range(plan.repeats):
-        before = {"busy_before": machine.wait_for_calm(), "load_before": machine.load_average()}
+        busy = machine.wait_for_calm(patience_s=plan.patience_s)
+        before = {"busy_before": busy, "load_before": machine.load_average()[0]}
         figures.append({**before, **throughput.measure(place, load)})
         _say(f"{place.name}, {load.in_flight} at once, {load.latency_s:g} s: {figures[-1]}")
     return figures

@@ -32,7 +32,7 @@ def load_average() -> list[float]:
     return [round(value, 2) for value in os.getloadavg()]
 
 
-def wait_for_calm(*, patience_s: float = 20.0) -> float:
+def wait_for_calm(*, patience_s: float) -> float:
     """Wait until the machine has next to nothing else to do; return the busy share, 0 to 1.
 
     After `patience_s` seconds the measurement begins all the same, and the share tells.

@@ -19,6 +19,7 @@ class Plan:
     warm_submissions: int
     cold_submissions: int
     baseline_runs: int
+    patience_s: float  # waited for a calm machine before each repetition
 
 
 FULL = Plan(
@@ -30,14 +31,16 @@ FULL = Plan(
     warm_submissions=50,
     cold_submissions=16,
     baseline_runs=80,
+    patience_s=12.0,
 )
 QUICK = Plan(
     name="quick",
     repeats=1,
-    waves_at_64=16,
-    waves_at_256=14,
-    instant_runs=800,
-    warm_submissions=40,
-    cold_submissions=3,
-    baseline_runs=40,
+    waves_at_64=10,
+    waves_at_256=9,
+    instant_runs=600,
+    warm_submissions=20,
+    cold_submissions=2,
+    baseline_runs=30,
+    patience_s=0.0,
 )

@@ -76,7 +76,8 @@ class Claimer:
     def _current_lanes(self, now: datetime) -> list[Lane]:
         if self._lanes_until is None or now >= self._lanes_until:
             self._lanes = [] if Control.current().halted_at else _lanes(self.scope)
-            self._lanes_until = now + LANES_FOR
+            # "Nothing waits" is not remembered: somebody may be about to press the button.
+            self._lanes_until = now + LANES_FOR if self._lanes else None
         return self._lanes
 
     def _in_turn(self, providers: Sequence[Provider]) -> Iterable[Provider]:

@@ -89,7 +89,7 @@ class Run(models.Model):
     INTERACTIVE = 10
     BULK = 0
     MAX_POSTPONEMENTS = 10
-    MAX_CRASHES = 3
+    MAX_CRASHES = 5
 
     # The published columns, under their published names.
     automation = models.ForeignKey(

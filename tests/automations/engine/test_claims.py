@@ -10,10 +10,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from automations import services
+from automations.engine import claims
 from automations.engine.claims import Claimer, Scope, has_more
 from automations.engine.endpoints import endpoint_id
 from automations.engine.held import LEASE, Held
-from automations.models import Automation, Batch, Provider, Run, Version
+from automations.models import Automation, Batch, Control, Provider, Run, Version
 from tests.makers import make_automation, make_live, make_provider, make_run
 
 HERE = {"kind": "endpoint", "base_url": "https://models.example/v1"}
@@ -355,6 +356,28 @@ def test_claimers_at_the_same_moment_never_exceed_a_providers_concurrency() -> N
     taken = claim_from_threads(4, room=4)
     taken += ids(claim(100, claimer=Claimer("late")))
     assert len(taken) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_runs_is_counted_when_nobody_else_can_add_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite lets one writer in at a time, so nobody comes in between")
+    make_runs(wide(provider=make_provider(**HERE, max_concurrency=5)), 30)
+    Control.current()  # its first use writes it, and a second one would wait for that
+    count = claims._Busy.count
+
+    def count_and_let_another_in() -> claims._Busy:
+        busy = count()
+        monkeypatch.setattr(claims._Busy, "count", count)
+        claim_from_threads(1, room=100)
+        return busy
+
+    monkeypatch.setattr(claims._Busy, "count", count_and_let_another_in)
+    claim()
+    claim(claimer=Claimer("late"))
+    assert Run.objects.running().count() == 5
 
 
 @pytest.mark.django_db(transaction=True)

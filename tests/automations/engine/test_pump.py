@@ -8,12 +8,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from automations import services
-from automations.engine.claims import Scope
-from automations.engine.pump import Pace, Pump
+from automations.engine.claims import Claimer, Scope
+from automations.engine.held import LEASE, Step
+from automations.engine.leases import Pulse
+from automations.engine.pump import Pace, Pump, _Pending
 from automations.models import Provider, Run, Version
 from tests.automations.engine.driving import BRISK, claim_once, expire, pumping, wait_for
 from tests.makers import make_automation, make_live, make_run
@@ -279,3 +281,38 @@ def test_a_scoped_pump_leaves_other_runs_alone(answering: FakeProvider) -> None:
     mine.refresh_from_db()
     other.refresh_from_db()
     assert (mine.status, other.status) == ("success", "queued")
+
+
+# --- what is being written decides by itself -----------------------------------------------
+
+
+def heeded(run: Run, *, pending: int) -> bool:
+    """Tell whether a wish to cancel stops a held run that has that many writes under way."""
+    with transaction.atomic():
+        (held,) = Claimer("pump").claim(1, now=timezone.now())
+    assert held.id == run.pk
+
+    async def scene() -> bool:
+        pump = a_pump()
+        task = asyncio.create_task(asyncio.sleep(60))
+        pump._held[held.id] = (held, task)
+        for _ in range(pending):
+            write = _Pending(Step(held, {}), asyncio.get_running_loop().create_future())
+            pump._pending.append(write)
+        until = timezone.now() + LEASE
+        pump._heed(held, Pulse(until, held={held.id: held.fence}, cancel={held.id}))
+        assert held.lease_until == until
+        await asyncio.sleep(0)
+        stopped = task.cancelled()
+        task.cancel()
+        return stopped
+
+    return asyncio.run(scene())
+
+
+def test_a_wish_to_cancel_stops_a_run_that_has_nothing_to_write() -> None:
+    assert heeded(make_run(wide()), pending=0)
+
+
+def test_a_wish_to_cancel_does_not_overtake_the_runs_own_end() -> None:
+    assert not heeded(make_run(wide()), pending=1)
