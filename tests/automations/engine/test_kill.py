@@ -184,7 +184,7 @@ def test_workers_killed_at_random_moments_lose_nothing_and_repeat_nothing(
     well = set(Run.objects.filter(status="success").values_list("deliveries__key", flat=True))
     assert well <= set(seen["deliveries"])
     failed = Run.objects.exclude(status="success").values_list("error_code", "crashes")
-    # Three kills of one run are a poisoned run, by design; an ignored key is asked about.
+    # So many kills of one run are a poisoned run, by design; an ignored key is asked about.
     expected = {("worker_lost", Run.MAX_CRASHES)}
     assert {(c, n) for c, n in failed if c != "delivery_unknown"} <= expected
     if place == "keyed":

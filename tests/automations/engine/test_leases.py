@@ -112,9 +112,9 @@ def test_a_pumps_own_expired_runs_are_left_to_it(version: Version) -> None:
     assert (stored(mine).status, stored(other).status) == ("running", "queued")
 
 
-def test_a_run_that_has_killed_its_worker_three_times_is_failed(version: Version) -> None:
+def test_a_run_that_has_killed_its_worker_too_often_is_failed(version: Version) -> None:
     run = make_run(version)
-    for crashes in (1, 2, 3):
+    for crashes in range(1, Run.MAX_CRASHES + 1):
         Claimer("me").claim(1, now=timezone.now())
         Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
         assert reap(now=timezone.now()) == 1
@@ -126,9 +126,9 @@ def test_a_run_that_has_killed_its_worker_three_times_is_failed(version: Version
         "worker_lost",
     )
     assert run.error_message
-    assert run.error_message.startswith("The worker died 3 times")
+    assert run.error_message.startswith(f"The worker died {Run.MAX_CRASHES} times")
     assert run.completed_at is not None
-    assert run.fence == 4  # a zombie's write is refused
+    assert run.fence == Run.MAX_CRASHES + 1  # a zombie's write is refused
 
 
 def test_an_expired_run_that_was_to_be_cancelled_ends_cancelled(version: Version) -> None:
@@ -151,7 +151,8 @@ def test_a_run_that_was_queued_again_while_it_was_to_be_cancelled_ends(version: 
 def test_what_a_poisoned_run_was_sending_is_unknown_not_sending_for_ever(version: Version) -> None:
     destination = make_destination(version.automation)
     past = timezone.now() - timedelta(seconds=1)
-    run = make_run(version, status="running", step="deliver", crashes=2, lease_until=past)
+    values = {"status": "running", "step": "deliver", "crashes": Run.MAX_CRASHES - 1}
+    run = make_run(version, lease_until=past, **values)
     delivery = make_delivery(run, destination, state="sending")
     reap(now=timezone.now())
     delivery.refresh_from_db()
