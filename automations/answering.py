@@ -8,7 +8,7 @@ from automations import environment
 from automations.errors import Problem
 from automations.models import Provider, Version
 
-EMBEDDED = "the embedded model on this installation's own machine"
+EMBEDDED = "on this installation's own machine"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from automations.connectors.upload import ENDINGS, UploadSource
 from automations.errors import Problem
 from automations.models import Automation
 from automations.schemas import InputField, fields_of
+from automations.strict_json import JSONInput
 from automations.text import clean_text, human_size
 
 EITHER = "Type or paste a text, or choose a file."
@@ -168,7 +169,7 @@ class ScheduleForm(forms.Form):
     timezone = forms.CharField(
         label="Time zone", max_length=60, initial="UTC", help_text="For example Europe/Berlin."
     )
-    input = forms.JSONField(
+    input = JSONInput(
         label="Input",
         required=False,
         initial=dict,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from typing import Any, BinaryIO
@@ -11,7 +10,7 @@ from django.conf import settings
 
 from automations.errors import Problem, WrongState
 from automations.models import Automation
-from automations.text import clean_data, clean_text, decode_text, human_size
+from automations.text import clean_text, decode_text, human_size, load_json
 
 
 def input_from_file(automation: Automation, file: BinaryIO, *, name: str) -> dict[str, Any]:
@@ -73,8 +72,8 @@ def typed_value(automation: Automation, name: str, value: str) -> Any:
     if kind == "string":
         return value
     try:
-        return json.loads(value)
-    except ValueError as error:
+        return load_json(value)
+    except (ValueError, RecursionError, Problem) as error:
         raise WrongState(f"{name} takes a value of type {kind}; {value!r} is none.") from error
 
 
@@ -86,7 +85,7 @@ def _text_field(automation: Automation) -> str:
 
 def _json_object(text: str, name: str) -> dict[str, Any]:
     try:
-        parsed = clean_data(json.loads(text))
+        parsed = load_json(text)
     except (ValueError, RecursionError) as error:
         message = f"{name} is not valid JSON; mend it or give plain text."
         raise Problem(message, category="source_error", code="not_json") from error

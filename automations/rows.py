@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from automations.errors import WrongState
+from automations.errors import Problem, WrongState
 from automations.inputs import typed_value
 from automations.models import Automation
-from automations.text import clean_data
+from automations.text import clean_data, load_json
 
 MAX_CELL = 1_000_000
 
@@ -53,7 +52,9 @@ def _jsonl_rows(path: Path) -> Iterator[tuple[int, Any]]:
             if not line.strip():
                 continue
             try:
-                yield number, json.loads(line)
+                yield number, load_json(line)
+            except Problem as problem:
+                raise WrongState(f"Line {number}: {problem}") from problem
             except (ValueError, RecursionError) as error:
                 raise WrongState(f"Line {number} is not a JSON object; mend it.") from error
 

@@ -1,6 +1,8 @@
 """Text at the boundary: cleaned for the database, decoded from files, made fit for messages."""
 
 import codecs
+import json
+import math
 import re
 from dataclasses import dataclass
 
@@ -24,6 +26,13 @@ _MARKED_ENCODINGS = (
 )
 
 
+class NotFinite(ValueError):
+    """Data holds NaN or Infinity, which are not JSON and which no database stores as such."""
+
+    def __init__(self, _found: str = "") -> None:
+        super().__init__("Write numbers, not NaN or Infinity.")
+
+
 @dataclass(frozen=True, slots=True)
 class Cleaned:
     """A text that every database stores, and how many characters had to be replaced for that."""
@@ -38,11 +47,27 @@ def clean_text(value: str) -> Cleaned:
     return Cleaned(text, replaced)
 
 
+def load_json(text: str) -> object:
+    """Parse JSON strictly and clean it with `clean_data`.
+
+    Raises:
+        ValueError: not JSON; `NotFinite` for NaN, Infinity and numbers too large for a float.
+        RecursionError: nested deeper than Python can parse.
+        Problem: nested more than 64 levels deep (validation_error, too_deep).
+    """
+    return clean_data(json.loads(text, parse_constant=_refuse_constant))
+
+
+def _refuse_constant(name: str) -> object:
+    raise NotFinite(name)
+
+
 def clean_data(value: object) -> object:
     """Return parsed JSON with every string and key in it cleaned.
 
     `json.loads` makes NUL and lone surrogates out of clean text (`"\\u0000"`), so the parsed
-    value needs its own pass. Raises `Problem` (validation_error, too_deep) beyond 64 levels.
+    value needs its own pass. Raises `Problem` (validation_error, too_deep) beyond 64 levels and
+    `NotFinite` for NaN and Infinity.
     """
     return _clean_level(value, MAX_DEPTH)
 
@@ -50,6 +75,8 @@ def clean_data(value: object) -> object:
 def _clean_level(value: object, levels_left: int) -> object:
     if isinstance(value, str):
         return _UNSTORABLE.sub(REPLACEMENT, value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise NotFinite
     if not isinstance(value, (list, dict)):
         return value
     if levels_left == 0:

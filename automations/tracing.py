@@ -21,6 +21,7 @@ STAGE_OF = {
     Run.Step.CHECK: OUTPUT,
     Run.Step.DELIVER: DELIVERY,
 }
+FILES = "file"
 LINES_OF = {SOURCE: "source", MODEL: "model", OUTPUT: "check", DELIVERY: "deliver"}
 SHAPES = {
     "done": "tick", "failed": "cross", "stopped": "dash", "current": "spinner",
@@ -175,12 +176,23 @@ def advice(run: Run) -> str:
     """Return what to do about a failed run; an empty string for others."""
     if run.status != Run.Status.FAILED:
         return ""
-    return ADVICE.get(Run.ErrorCategory(run.error_category or "unknown"), "Run it again.")
+    category = Run.ErrorCategory(run.error_category or "unknown")
+    if not can_repeat(run) and category != Run.ErrorCategory.INTERNAL_ERROR:
+        return "Mend the input, then start a new run."
+    return ADVICE.get(category, "Run it again.")
+
+
+def can_repeat(run: Run) -> bool:
+    """Tell whether there is an input to run again: kept with the run, or in a file to read."""
+    source = getattr(run.automation, "source", None)
+    readable = bool(run.source_item) and source is not None and source.kind == FILES
+    return readable or bool(run.input_data)
 
 
 def elapsed_s(run: Run) -> int:
-    """Return for how many seconds a run has existed."""
-    return max(0, int((timezone.now() - run.queued_at).total_seconds()))
+    """Return for how many seconds a run has been under way since it was last queued."""
+    since = max(run.queued_at, run.available_at)
+    return max(0, int((timezone.now() - since).total_seconds()))
 
 
 def mark(run: Run, deliveries: Sequence[Delivery], *more: Any) -> str:

@@ -29,9 +29,9 @@ FULL = Plan(
     waves_at_256=20,
     instant_runs=1500,
     warm_submissions=50,
-    cold_submissions=16,
+    cold_submissions=12,
     baseline_runs=80,
-    patience_s=12.0,
+    patience_s=8.0,
 )
 QUICK = Plan(
     name="quick",

@@ -10,6 +10,7 @@ import environ
 
 from scripts.environment import ROOT
 
+INTERRUPTED = 130
 ARTICLE = "lifecycle/demo/inputs/article.md"
 
 
@@ -49,6 +50,8 @@ def main() -> int:
             code = _run(step)
         except KeyboardInterrupt:
             return 0 if step is SERVE else _stopped()
+        if code == INTERRUPTED:
+            return _stopped()
         if code:
             print(f"The demo ended at: {step.title}.", file=sys.stderr)
             return code
@@ -57,7 +60,7 @@ def main() -> int:
 
 def _stopped() -> int:
     print("\nStopped. The next `make demo` goes on from here.", file=sys.stderr)
-    return 130
+    return INTERRUPTED
 
 
 def _engine_lacks() -> str:

@@ -31,7 +31,6 @@ class AutomationAdmin(AuditedAdmin):
         ("Input", {"fields": ["input_schema"]}),
         ("Rules", {"fields": ["approval_required", "concurrency"]}),
     ]
-    prepopulated_fields = {}
 
     @admin.display(description="stage", ordering="stage")
     def stage_pill(self, automation: Automation) -> SafeString:
@@ -48,6 +47,10 @@ class AutomationAdmin(AuditedAdmin):
         """Leave the big columns of the live version out of lists."""
         found: models.QuerySet[Automation] = super().get_queryset(request)
         return found.defer("live_version__system_prompt", "live_version__user_prompt")
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
+        """Suggest a new automation's slug from its name."""
+        return {} if obj else {"slug": ["name"]}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Keep the slug once it is set: it is the name in every run."""

@@ -88,7 +88,7 @@ class ProviderAdmin(AuditedAdmin):
         """Show whether calls go on."""
         if provider.circuit_is_open:
             return pill("failed", "Stopped")
-        return pill("paused") if provider.is_paused else pill("live", "Open")
+        return pill("paused") if provider.is_paused else pill("live", "Ready")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show the default provider, which has no address and key of its own, by its limits."""

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.safestring import SafeString
 
 from automations import messages, validators
@@ -16,6 +17,7 @@ from automations.admin.labels import LabelledFormSet
 from automations.errors import Problem
 from automations.models import ValidatorRule, Version
 from automations.schemas import fields_of
+from automations.strict_json import JSONInput
 from automations.templatetags.ui import pill
 
 
@@ -23,7 +25,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
     """One check; its kinds come from the registry."""
 
     kind = forms.ChoiceField(choices=validators.registry.choices)
-    settings = forms.JSONField(
+    settings = JSONInput(
         required=False,
         initial=dict,
         widget=forms.Textarea(attrs={"rows": 2, "class": "monospace"}),
@@ -132,6 +134,10 @@ class VersionAdmin(AuditedAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody: numbers are never used twice."""
         return False
+
+    def response_post_save_change(self, request: HttpRequest, obj: Version) -> Any:
+        """Go on to the automation's page, where the draft is published."""
+        return redirect(obj.automation)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -45,6 +46,9 @@ async def ask(run: Held, recipe: Recipe, rendered: list[dict[str, str]], bench: 
             answer = await client.complete(call)
         except CallFailed as failure:
             return _failed(run, recipe, client, call, started, failure, bench.now())
+        except asyncio.CancelledError:
+            run.broken_off = _broken_off(run, client, call, started, bench.now())
+            raise
     return _answered(run, recipe, client, call, started, answer)
 
 
@@ -88,10 +92,20 @@ def _failed(
     return Called(values, attempt, news, failure.message, failure, again, cut_off)
 
 
+def _broken_off(run: Held, client: Client, call: Call, started: datetime, now: datetime) -> Attempt:
+    """Return the row of a call that we ended ourselves; the provider may charge for it."""
+    latency_ms = int((now - started) / timedelta(milliseconds=1))
+    attempt = _attempt(run, client, call, started, latency_ms)
+    attempt.error_code = "broken_off"
+    attempt.error_message = "Broken off before it answered; what it cost is not known."
+    return attempt
+
+
 def _attempt(run: Held, client: Client, call: Call, started: datetime, latency_ms: int) -> Attempt:
     return Attempt(
         run_id=run.id,
         number=run.calls + 1,
+        fence=run.fence,
         is_repair=bool(run.dialogue),
         provider_name=client.endpoint.label,
         model=call.model,
@@ -134,13 +148,10 @@ def _cost(client: Client, model: str, answer: Answer) -> Decimal | None:
 
 def _news(run: Held, recipe: Recipe, answer: Answer | None) -> ProviderNews:
     news = ProviderNews(run.provider_id, endpoint_id(recipe.provider))
-    # The claim has charged one request and the estimate; only the difference is left.
-    if not run.first_call:
-        news.extra_requests = 1 if recipe.provider.requests_per_minute else 0
+    # The claim has charged the request and the estimate; only the difference is left.
     if answer and recipe.provider.tokens_per_minute:
         used = (answer.input_tokens or 0) + (answer.output_tokens or 0)
-        news.extra_tokens = used - (run.estimated_tokens if run.first_call else 0)
-    run.first_call = False
+        news.extra_tokens = used - run.estimated_tokens
     return news
 
 

@@ -89,7 +89,7 @@ class Claimer:
         self, provider: Provider, lanes: list[Lane], room: int, busy: _Busy, now: datetime
     ) -> list[Held]:
         allowed = room_of(provider, in_flight=busy.calls[provider.pk], now=now)
-        want = room if allowed.rests else min(room, allowed.calls)
+        want = min(room, allowed.calls) if allowed.calls and not allowed.rests else room
         if want <= 0:
             return []
         passing = _passing(allowed)
@@ -164,11 +164,11 @@ def _fairly(queues: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
 
 
 def _passing(room: Room) -> Q:
-    """Return which runs may pass: a provider that rests holds up only what would call it."""
-    if not room.rests:
-        return Q()
+    """Return which runs may pass: a full or resting provider holds up only what would call it."""
     no_call = ~Q(step__in=BEFORE_ANSWER)
-    return no_call | Q(priority__gte=Run.INTERACTIVE) if room.calls else no_call
+    if room.calls <= 0:
+        return no_call
+    return no_call | Q(priority__gte=Run.INTERACTIVE) if room.rests else Q()
 
 
 def _within(rows: Sequence[dict[str, Any]], calls: int) -> list[dict[str, Any]]:

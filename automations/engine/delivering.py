@@ -14,15 +14,11 @@ from automations.engine.held import DeliveryChange, Held, HeldDelivery
 from automations.engine.recipes import Recipe
 from automations.engine.retry import delivery_again_at
 from automations.models import Delivery, Run
-from automations.models.run import text_of
+from automations.models.run import CUT_SHORT, text_of
 from automations.redaction import redact
 from automations.text import clean_text
 
 SURENESS_POLL_S = 0.2
-CUT_SHORT = (
-    "The worker died while it was sending, so it is not known whether this arrived; "
-    "look at the destination, then choose 'Send again' or 'Mark as delivered'."
-)
 
 
 @dataclass(slots=True)

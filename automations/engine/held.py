@@ -68,7 +68,7 @@ class Held:
     lease_until: datetime
     claimed_at: datetime
     deliveries: list[HeldDelivery] = field(default_factory=list)
-    first_call: bool = True
+    broken_off: Attempt | None = None
 
     @property
     def worked_ms(self) -> int:
@@ -93,7 +93,6 @@ class ProviderNews:
     succeeded: bool = False
     pause_s: float | None = None
     circuit_reason: str = ""
-    extra_requests: int = 0
     extra_tokens: int = 0
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from automations.engine.delivering import CUT_SHORT
 from automations.engine.held import LEASE, Held
 from automations.models import Control, Delivery, Run
 
@@ -84,8 +83,7 @@ def _end(runs: QuerySet[Run], now: datetime, values: dict[str, Any]) -> int:
     if ids:
         ended = Run.objects.filter(pk__in=ids)
         ended.update(fence=F("fence") + 1, completed_at=now, **values)
-        sending = Delivery.objects.filter(run_id__in=ids, state=Delivery.State.SENDING)
-        sending.update(state=Delivery.State.UNKNOWN, error_message=CUT_SHORT)
+        Delivery.objects.filter(run_id__in=ids).abandon()
     return len(ids)
 
 

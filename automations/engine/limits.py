@@ -98,11 +98,7 @@ def learn(news: Sequence[ProviderNews], *, now: datetime) -> None:
 
 def _is_news(item: ProviderNews) -> bool:
     return bool(
-        item.pause_s is not None
-        or item.circuit_reason
-        or item.extra_requests
-        or item.extra_tokens
-        or item.succeeded
+        item.pause_s is not None or item.circuit_reason or item.extra_tokens or item.succeeded
     )
 
 
@@ -116,12 +112,7 @@ def _learn_one(provider: Provider, items: Sequence[ProviderNews], now: datetime)
             _apply(provider, item, now)
     if before != [getattr(provider, name) for name in STATE]:
         provider.save(update_fields=STATE)
-    charge(
-        provider,
-        requests=sum(i.extra_requests for i in items),
-        tokens=sum(i.extra_tokens for i in items),
-        now=now,
-    )
+    charge(provider, requests=0, tokens=sum(item.extra_tokens for item in items), now=now)
 
 
 def _forget(provider: Provider, current: str) -> None:

@@ -2,6 +2,8 @@
 
 from django.db import InterfaceError, OperationalError, connection
 
+# Connection lost, transaction rolled back, resources, locks, operator's doing (SQLSTATE classes).
+POSTGRESQL_OUTAGES = {"08", "40", "53", "55", "57"}
 SQLITE_OUTAGES = ("locked", "busy", "disk i/o", "unable to open", "readonly")
 
 
@@ -15,5 +17,6 @@ def is_outage(error: Exception) -> bool:
     if not isinstance(error, OperationalError):
         return False
     if connection.vendor != "sqlite":
-        return True
+        state = getattr(error.__cause__, "sqlstate", None)
+        return state is None or state[:2] in POSTGRESQL_OUTAGES
     return any(words in str(error).lower() for words in SQLITE_OUTAGES)

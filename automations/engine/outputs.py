@@ -8,7 +8,7 @@ from typing import Any
 
 from automations import prompts, schemas
 from automations.engine.recipes import Recipe
-from automations.text import clean_data
+from automations.text import load_json
 from automations.validators.base import Subject, Validator, Verdict
 
 SHOWN = 3
@@ -74,7 +74,7 @@ def input_text(input_data: dict[str, Any]) -> str:
 
 def _parse(answer: str, schema: dict[str, Any]) -> tuple[Any, list[str]]:
     try:
-        parsed = clean_data(json.loads(answer))
+        parsed = load_json(answer)
     except (ValueError, RecursionError):
         return None, ["The answer is not JSON."]
     return parsed, schemas.errors_in(parsed, schema)

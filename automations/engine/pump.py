@@ -15,6 +15,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 
 from automations.engine import signs
 from automations.engine.bench import Lost, let_go
+from automations.engine.called import Called
 from automations.engine.claims import BEFORE_ANSWER, Claimer, Scope, has_more
 from automations.engine.clock import DatabaseClock
 from automations.engine.endpoints import is_embedded, resolve
@@ -270,8 +271,11 @@ class Pump:
         if self._why.get(run.id) != "cancel":
             return
         try:
-            values = {"status": Run.Status.CANCELLED, "error_message": "Cancelled."}
-            await let_go(run, self, values)
+            values: dict[str, Any] = {"status": Run.Status.CANCELLED, "error_message": "Cancelled."}
+            called = None
+            if run.broken_off:
+                called = Called({"calls": run.calls + 1}, run.broken_off, None, "")
+            await let_go(run, self, values | (called.values if called else {}), called)
         except Lost:
             log.info("run_lost")
 

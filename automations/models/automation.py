@@ -11,6 +11,7 @@ from django.db import models
 from django.urls import reverse
 
 from automations.schemas import check_input_schema
+from automations.strict_json import StrictJSONField
 
 
 def plain_text_input() -> dict[str, Any]:
@@ -68,7 +69,7 @@ class Automation(models.Model):
         editable=False,
         related_name="live_for",
     )
-    input_schema = models.JSONField(
+    input_schema = StrictJSONField(
         default=plain_text_input,
         help_text="JSON Schema of the input; each property becomes a field of the Run now form "
         "and a name that prompts may use as {{ name }}.",

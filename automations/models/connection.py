@@ -7,6 +7,7 @@ from django.db import models
 
 from automations import connectors, triggers
 from automations.models.automation import Automation
+from automations.strict_json import StrictJSONField
 
 
 class Source(models.Model):
@@ -14,7 +15,7 @@ class Source(models.Model):
 
     automation = models.OneToOneField(Automation, models.CASCADE, related_name="source")
     kind = models.CharField(max_length=40, default="form")
-    settings = models.JSONField(default=dict, blank=True)
+    settings = StrictJSONField(default=dict, blank=True)
 
     def __str__(self) -> str:
         return connectors.sources.get(self.kind).label
@@ -34,7 +35,7 @@ class Destination(models.Model):
     automation = models.ForeignKey(Automation, models.CASCADE, related_name="destinations")
     name = models.CharField(max_length=80)
     kind = models.CharField(max_length=40, default="store_only")
-    settings = models.JSONField(default=dict, blank=True)
+    settings = StrictJSONField(default=dict, blank=True)
     is_active = models.BooleanField(default=True)
 
     objects = DestinationQuerySet.as_manager()
@@ -70,7 +71,7 @@ class Trigger(models.Model):
 
     automation = models.ForeignKey(Automation, models.CASCADE, related_name="triggers")
     kind = models.CharField(max_length=40, default="schedule")
-    settings = models.JSONField(default=dict, blank=True)
+    settings = StrictJSONField(default=dict, blank=True)
     is_active = models.BooleanField(default=True)
     next_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_fired_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -18,6 +18,11 @@ from automations.models.connection import Destination, Trigger
 from automations.models.provider import Provider
 from automations.models.version import Version
 
+CUT_SHORT = (
+    "The worker stopped while it was sending, so it is not known whether this arrived; "
+    "look at the destination, then choose 'Send again' or 'Mark as delivered'."
+)
+
 
 class RunQuerySet(models.QuerySet["Run"]):
     def queued(self) -> RunQuerySet:
@@ -266,6 +271,9 @@ class Attempt(models.Model):
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="attempts", db_index=False)
     number = models.PositiveSmallIntegerField()
+    fence = models.PositiveIntegerField(
+        default=0, help_text="The claim that made the call; a lost worker's call is kept too."
+    )
     is_repair = models.BooleanField(default=False)
     provider_name = models.CharField(max_length=200)
     model = models.CharField(max_length=160)
@@ -283,13 +291,24 @@ class Attempt(models.Model):
 
     class Meta:
         db_table = "automation_attempts"
-        ordering = ["run_id", "number"]
+        ordering = ["run_id", "started_at", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["run", "number"], name="attempt_number_once")
+            models.UniqueConstraint(fields=["run", "fence", "number"], name="attempt_once")
         ]
 
     def __str__(self) -> str:
         return f"Attempt {self.number} of run {self.run_id}"
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def abandon(self) -> None:
+        """Close what is open of runs that ended: what was being sent may have arrived."""
+        self.filter(state=Delivery.State.SENDING).update(
+            state=Delivery.State.UNKNOWN, error_message=CUT_SHORT
+        )
+        self.filter(state=Delivery.State.PENDING).update(
+            state=Delivery.State.FAILED, error_message="The run ended before this was sent."
+        )
 
 
 class Delivery(models.Model):
@@ -318,6 +337,8 @@ class Delivery(models.Model):
     resolved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
     )
+
+    objects = DeliveryQuerySet.as_manager()
 
     class Meta:
         db_table = "automation_deliveries"

@@ -15,6 +15,7 @@ from automations import prompts, schemas, validators
 from automations.errors import WrongState
 from automations.models.automation import Automation
 from automations.redaction import find_secrets
+from automations.strict_json import StrictJSONField
 
 
 class VersionQuerySet(models.QuerySet["Version"]):
@@ -39,7 +40,7 @@ class Version(models.Model):
         default="{{ content }}",
         help_text="The request. {{ name }} inserts an input field; nothing else is a construct.",
     )
-    examples = models.JSONField(
+    examples = StrictJSONField(
         default=list,
         blank=True,
         help_text='Worked examples shown to the model: [{"input": "...", "output": "..."}].',
@@ -48,7 +49,7 @@ class Version(models.Model):
     model = models.CharField(
         max_length=120, blank=True, help_text="Empty: the provider's own default model."
     )
-    fallback_models = models.JSONField(
+    fallback_models = StrictJSONField(
         default=list, blank=True, help_text="Tried in order when a model is gone or too small."
     )
     temperature = models.FloatField(
@@ -57,10 +58,10 @@ class Version(models.Model):
     max_output_tokens = models.PositiveIntegerField(
         default=600, validators=[MinValueValidator(1), MaxValueValidator(100_000)]
     )
-    parameters = models.JSONField(
+    parameters = StrictJSONField(
         default=dict, blank=True, help_text="Further parameters: top_p, seed, stop."
     )
-    output_schema = models.JSONField(
+    output_schema = StrictJSONField(
         null=True, blank=True, help_text="JSON Schema the answer must fit; empty for plain text."
     )
     output_template = models.TextField(
@@ -148,7 +149,15 @@ class Version(models.Model):
             return []
         if not self.output_schema:
             return ["A template needs an output schema: its {{ names }} are the schema's fields."]
-        return prompts.check(self.output_template, list(self.output_schema.get("properties", {})))
+        if self._schema_problems():
+            return []
+        known = list(self.output_schema.get("properties", {}))
+        required = self.output_schema.get("required", [])
+        return prompts.check(self.output_template, known) + [
+            f"`{name}` is not required by the schema, so it may be missing; add it to required."
+            for name in prompts.names_in(self.output_template)
+            if name in known and name not in required
+        ]
 
 
 class ValidatorRule(models.Model):
@@ -161,7 +170,7 @@ class ValidatorRule(models.Model):
     version = models.ForeignKey(Version, models.CASCADE, related_name="validator_rules")
     direction = models.CharField(max_length=8, choices=Direction)
     kind = models.CharField(max_length=40)
-    settings = models.JSONField(default=dict, blank=True)
+    settings = StrictJSONField(default=dict, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:

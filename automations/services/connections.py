@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import ProtectedError
 
+from automations import connectors, schemas
 from automations.audit import Actor, record
 from automations.errors import WrongState
 from automations.models import Automation, Destination, Source, Trigger
@@ -20,11 +22,14 @@ def save_connection(connection: Connection, *, by: Actor) -> Connection:
 
     Raises:
         NotAllowed: the person may not edit automations.
-        ValidationError: the settings are not what the kind needs.
+        ValidationError: the settings are not what the kind needs, or an active schedule has an
+            input (field `input`) on which its automation could never run.
     """
     model = type(connection)._meta.model_name
     require(by, f"automations.{'change' if connection.pk else 'add'}_{model}")
     connection.full_clean()
+    if isinstance(connection, Trigger) and connection.is_active:
+        _require_runnable_input(connection)
     with transaction.atomic():
         before = _settings(type(connection)._default_manager.filter(pk=connection.pk).first())
         connection.save()
@@ -69,6 +74,27 @@ def move_to_stage(automation: Automation, stage: str, *, by: Actor) -> Automatio
         automation.save(update_fields=["stage", "updated_at"])
         record("move to stage", automation, by=by, before=before, after={"stage": stage})
     return automation
+
+
+def _require_runnable_input(trigger: Trigger) -> None:
+    """Refuse a schedule of which every run would fail; one that is off may stay as it is."""
+    given = trigger.settings.get("input")
+    if given:
+        problems = schemas.errors_in(given, trigger.automation.input_schema)
+    elif _has_items(trigger.automation):
+        problems = []
+    else:
+        problems = ["This source holds nothing by itself; write the input of each run."]
+    if problems:
+        raise ValidationError({"input": problems})
+
+
+def _has_items(automation: Automation) -> bool:
+    """Tell whether the source's kind can list things to run on."""
+    source = getattr(automation, "source", None)
+    if source is None:
+        return False
+    return connectors.sources.get(source.kind).items is not connectors.base.Source.items
 
 
 def _settings(row: models.Model | None) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def send_again(delivery: Delivery, *, by: Actor) -> Run:
     """Repeat a failed or unknown delivery under the same key.
 
     Raises:
-        WrongState: the delivery is not failed or unknown.
+        WrongState: the delivery is not failed or unknown, or its run is at work.
     """
     return _resolve(delivery, Delivery.State.PENDING, "send again", by=by)
 
@@ -49,6 +49,7 @@ def _resolve(delivery: Delivery, state: str, action: str, *, by: Actor) -> Run:
     require(by, "automations.approve_delivery")
     open_states = [Delivery.State.FAILED, Delivery.State.UNKNOWN]
     with transaction.atomic():
+        run = _at_rest(delivery.run_id)
         rows = Delivery.objects.filter(pk=delivery.pk, state__in=open_states)
         values: dict[str, Any] = {"state": state, "resolved_by_id": by.pk if by else None}
         if state == Delivery.State.DELIVERED:
@@ -57,9 +58,18 @@ def _resolve(delivery: Delivery, state: str, action: str, *, by: Actor) -> Run:
             values["tries"] = 0
         if not rows.update(**values):
             raise WrongState("Only a failed or unknown delivery can be resolved.")
-        _requeue(Run.objects.filter(pk=delivery.run_id, status=Run.Status.FAILED))
+        if state == Delivery.State.PENDING or run.status == Run.Status.FAILED:
+            _requeue(Run.objects.filter(pk=run.pk))
         record(action, delivery, by=by, before={"state": delivery.state}, after={"state": state})
     return Run.objects.get(pk=delivery.run_id)
+
+
+def _at_rest(run_id: int) -> Run:
+    """Lock the run; a worker that holds it would not see what is changed now."""
+    run = Run.objects.select_for_update().get(pk=run_id)
+    if run.status in (Run.Status.RUNNING, Run.Status.AWAITING_APPROVAL):
+        raise WrongState(f"{run} is at work; wait until it has ended, then resolve its deliveries.")
+    return run
 
 
 def _requeue(runs: QuerySet[Run]) -> int:

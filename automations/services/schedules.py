@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from automations import triggers
 from automations.connectors.base import Item
-from automations.errors import Problem
+from automations.errors import AutomationsError, Problem
 from automations.models import Run, Trigger
 from automations.services.acting import SYSTEM
 from automations.services.starting import (
@@ -42,6 +42,9 @@ def _fire(trigger: Trigger, now: datetime) -> int:
     except Problem as problem:
         record_rejected(trigger.automation, problem, by=SYSTEM, origin=_origin(trigger, now))
         trouble = problem.message
+    except AutomationsError as error:
+        log.warning("schedule_refused", trigger=trigger.pk, why=str(error))
+        trouble = str(error)
     except Exception as error:
         log.warning("schedule_failed", trigger=trigger.pk, exc_info=error)
         trouble = str(error) or type(error).__name__

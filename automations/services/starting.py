@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -103,14 +104,16 @@ def submit_batch(
     return _submit(version, runs, by=by, name=name)
 
 
-def rerun(run: Run, *, by: Actor) -> Run:
-    """Start a new run of the same input on today's live version."""
+def rerun(run: Run, *, by: Actor, key: str | None = None) -> Run:
+    """Start a new run of the same input on today's live version, once per `key`."""
     require(by, "automations.start_run")
     version = runnable(run.automation)
-    origin = Origin(Run.Origin.REPLAY, rerun_of=run)
+    origin = Origin(Run.Origin.REPLAY, rerun_of=run, idempotency_key=key)
     if run.source_item and not run.input_data:
-        return _queue(_from_item(version, run.source_item, by=by, origin=origin), by=by)
-    return _queue(_new_run(version, run.input_data, by=by, origin=origin), by=by)
+        again = _from_item(version, run.source_item, by=by, origin=origin)
+    else:
+        again = _new_run(version, run.input_data, by=by, origin=origin)
+    return _existing(again) or _queue(again, by=by)
 
 
 def record_rejected(
@@ -210,24 +213,26 @@ def _from_item(version: Version, item: str, *, by: Actor, origin: Origin) -> Run
 def _submit(version: Version, runs: Iterable[Run], *, by: Actor, name: str) -> Batch:
     by_id = by.pk if by else None
     batch = Batch(automation=version.automation, name=name[:200], created_by_id=by_id)
-    batch.save()
-    chunk: list[Run] = []
-    for run in runs:
-        run.batch, run.priority = batch, Run.BULK
-        chunk.append(run)
-        if len(chunk) == CHUNK:
-            _add_chunk(batch, chunk)
-            chunk = []
-    _add_chunk(batch, chunk)
-    record("start batch", batch, by=by, after={"total": batch.total})
+    with transaction.atomic():
+        batch.save()
+        record("start batch", batch, by=by)
+    waiting = iter(runs)
+    while chunk := list(islice(waiting, CHUNK)):
+        if not _add_chunk(batch, chunk):
+            break
     return batch
 
 
-def _add_chunk(batch: Batch, chunk: list[Run]) -> None:
-    if not chunk:
-        return
+def _add_chunk(batch: Batch, chunk: list[Run]) -> bool:
+    """Queue a chunk; False when somebody cancelled the batch in the meantime."""
     with transaction.atomic():
+        current = Batch.objects.select_for_update().get(pk=batch.pk)
+        if current.cancelled_at:
+            return False
+        for run in chunk:
+            run.batch, run.priority = batch, Run.BULK
         Run.objects.bulk_create(chunk)
         batch.total += len(chunk)
         batch.save(update_fields=["total"])
         ring_on_commit()
+    return True

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from automations.audit import Actor, record
 from automations.errors import WrongState
-from automations.models import Automation, Batch, Control, Run
+from automations.models import Automation, Batch, Control, Delivery, Run
 from automations.queue import ring_on_commit
 from automations.services.acting import require
 
@@ -48,12 +48,16 @@ def cancel_batch(batch: Batch, *, by: Actor) -> Batch:
 def _cancel_waiting(runs: QuerySet[Run]) -> int:
     waiting = runs.filter(status__in=[Run.Status.QUEUED, Run.Status.AWAITING_APPROVAL])
     # The fence moves so that a worker's late write cannot bring the run back.
-    return waiting.update(
+    cancelled = waiting.update(
         status=Run.Status.CANCELLED,
         completed_at=timezone.now(),
         error_message="Cancelled.",
         fence=F("fence") + 1,
     )
+    if cancelled:
+        ended = runs.filter(status=Run.Status.CANCELLED)
+        Delivery.objects.filter(run__in=ended).abandon()
+    return cancelled
 
 
 def _ask_to_stop(runs: QuerySet[Run]) -> int:

@@ -176,7 +176,8 @@ def _saved(request: HttpRequest, row: Source | Destination | Trigger, form: form
     try:
         services.save_connection(row, by=request.user)
     except ValidationError as error:
-        form.add_error(None, sentences(error))
+        named = set(getattr(error, "error_dict", {}))
+        form.add_error(None, error if named and named <= set(form.fields) else sentences(error))
         return False
     return True
 

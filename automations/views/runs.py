@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -19,6 +20,7 @@ from automations.models.run import text_of
 from automations.schemas import fields_of
 from automations.views.access import known_to, tell
 from automations.views.paging import page_of
+from automations.views.starting import confirmed
 
 PAGE = 50
 STOP_POLLING = 286
@@ -106,6 +108,9 @@ def live(run: Run, request: HttpRequest) -> dict[str, Any]:
         "headline": headline,
         "data": _data(run),
         "every": every,
+        "can_repeat": tracing.can_repeat(run),
+        "in_production": run.automation.stage == Automation.Stage.PRODUCTION,
+        "again_key": uuid.uuid4(),
         "may_start": request.user.has_perm("automations.start_run"),
         "may_approve": request.user.has_perm("automations.approve_delivery"),
         "mark": tracing.mark(run, deliveries, every, headline, " ".join(why)),
@@ -136,7 +141,7 @@ def _interval(elapsed_s: int) -> int:
 
 
 def _run(pk: int) -> Run:
-    related = ("automation", "version", "provider", "batch", "requested_by", "rerun_of")
+    related = ("automation__source", "version", "provider", "batch", "requested_by", "rerun_of")
     deliveries = Delivery.objects.select_related("destination", "resolved_by")
     runs = Run.objects.select_related(*related).prefetch_related(
         "attempts", Prefetch("deliveries", queryset=deliveries)
@@ -178,12 +183,20 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @known_to("automations.view_run")
 def again(request: HttpRequest, pk: int) -> HttpResponse:
-    """Run the same input again on today's live version."""
-    run = get_object_or_404(Run, pk=pk)
-    started = tell(
-        request, lambda: services.rerun(run, by=request.user), f"The input of {run} runs again."
-    )
-    return redirect(started or run)
+    """Run the same input again on today's live version; the same form again starts nothing."""
+    run = get_object_or_404(Run.objects.select_related("automation"), pk=pk)
+    if not confirmed(request, run.automation):
+        return redirect(run)
+    key, verb = _key(request.POST.get("key", "")), services.rerun
+    done = f"The input of {run} runs again."
+    return redirect(tell(request, lambda: verb(run, by=request.user, key=key), done) or run)
+
+
+def _key(sent: str) -> str | None:
+    try:
+        return str(uuid.UUID(sent))
+    except ValueError:
+        return None
 
 
 @require_POST

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from automations import connectors, services
+from automations import connectors, services, tracing
 from automations.errors import AutomationsError, NotAllowed, Problem
 from automations.forms import RunForm
 from automations.models import Automation, Batch, Run
@@ -23,7 +23,6 @@ from automations.views.access import known_to
 SHOWN_ITEMS = 10
 SUBMITTED = "submitted"
 REMEMBERED = 20
-FILES = "file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def run_now(request: HttpRequest, slug: str) -> HttpResponse:
         return _from_source(request, automation)
     posted = request.method == "POST"
     form = RunForm(automation, *((request.POST, request.FILES) if posted else ()))
-    if posted and form.is_valid() and _confirmed(request, automation):
+    if posted and form.is_valid() and confirmed(request, automation):
         started = _start(request, automation, form)
         if started:
             return redirect(started)
@@ -57,10 +56,11 @@ def run_now(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _reads_files(automation: Automation) -> bool:
     source = getattr(automation, "source", None)
-    return source is not None and source.kind == FILES
+    return source is not None and source.kind == tracing.FILES
 
 
-def _confirmed(request: HttpRequest, automation: Automation) -> bool:
+def confirmed(request: HttpRequest, automation: Automation) -> bool:
+    """Tell whether a run may start: in production only with a tick; else say so in a message."""
     if automation.stage != Automation.Stage.PRODUCTION or "confirm" in request.POST:
         return True
     messages.error(request, "Tick the box to say that this shall run in production.")
@@ -108,7 +108,7 @@ def _leaving(automation: Automation) -> list[str]:
 
 
 def _from_source(request: HttpRequest, automation: Automation) -> HttpResponse:
-    if request.method == "POST" and _confirmed(request, automation):
+    if request.method == "POST" and confirmed(request, automation):
         address = _run_source_once(request, automation)
         if address:
             return redirect(address)

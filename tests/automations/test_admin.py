@@ -136,6 +136,20 @@ def test_the_queues_rows_are_not_there() -> None:
             reverse(f"admin:django_q_{model}_changelist")
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "run/?automation__slug__exact=%00", "auditevent/?object_type=%00", "automation/?q=a%00",
+        "version/?%00=1", "automation/a%00/change/",
+    ],
+)  # fmt: skip
+def test_a_nul_in_the_address_is_a_bad_request(client: Client, admin: Any, address: str) -> None:
+    client.force_login(admin)
+    answer = client.get(f"/admin/automations/{address}")
+    assert answer.status_code == 400
+    assert "That request made no sense to us" in answer.content.decode()
+
+
 # --- automations ---------------------------------------------------------------------------
 
 
@@ -148,6 +162,16 @@ def test_a_new_automation_gets_its_first_draft_and_opens(client: Client, editor:
     assert (made.stage, made.source.kind) == ("idea", "form")
     assert made.versions.get().validator_rules.count() == 2
     assert AuditEvent.objects.filter(action="create automation", by=editor).exists()
+
+
+def test_the_slug_is_suggested_from_the_name_until_it_is_set(client: Client, editor: Any) -> None:
+    automation = make_automation()
+    client.force_login(editor)
+    mark = "data-prepopulated-fields"
+    new = client.get(reverse("admin:automations_automation_add")).content.decode()
+    assert f'{mark}="[{{&quot;id&quot;: &quot;#id_slug&quot;' in new
+    known = client.get(change("automation", automation.pk)).content.decode()
+    assert "#id_slug" not in known
 
 
 def test_a_faulty_input_schema_is_refused_beside_its_field(client: Client, editor: Any) -> None:
@@ -196,6 +220,7 @@ def test_a_draft_and_its_checks_are_edited(client: Client, editor: Any) -> None:
     }
     answer = submit(client, change("version", draft.pk), **fields)
     assert answer.status_code == 302, answer.context["errors"]
+    assert answer.headers["Location"] == draft.automation.get_absolute_url()
     draft.refresh_from_db()
     assert draft.system_prompt == "Be kind."
     first = draft.validator_rules.order_by("pk").first()
@@ -367,6 +392,14 @@ def test_a_test_is_asked_for_and_its_result_appears(client: Client, admin: Any) 
     answered = client.get(state)
     assert answered.status_code == 286
     assert "answered in 0.2 s." in answered.content.decode()
+
+
+def test_a_provider_that_is_called_is_ready(client: Client, admin: Any, provider: Provider) -> None:
+    client.force_login(admin)
+    page = client.get(change("provider", provider.pk)).content.decode()
+    listed = client.get(reverse("admin:automations_provider_changelist")).content.decode()
+    assert "Ready</span>" in page
+    assert "Ready</span>" in listed
 
 
 def test_a_stopped_provider_shows_the_reason(client: Client, viewer: Any) -> None:

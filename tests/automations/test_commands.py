@@ -219,6 +219,14 @@ def test_cells_with_quotes_line_ends_and_commas_stay_whole(writer: Version, tmp_
     assert Run.objects.get().input_data == {"content": cell.replace('""', '"')}
 
 
+def test_an_input_with_a_number_that_is_none_is_recorded(writer: Version, tmp_path: Path) -> None:
+    path = tmp_path / "input.json"
+    path.write_text('{"content": NaN}')
+    said = call("run_automation", "writer", "--input", str(path))
+    run = Run.objects.get()
+    assert (said.code, run.error_category, run.error_code) == (1, "source_error", "not_json")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
@@ -231,6 +239,8 @@ def test_cells_with_quotes_line_ends_and_commas_stay_whole(writer: Version, tmp_
         ("rows.csv", b'content\n"open\n', "is not CSV"),
         ("rows.jsonl", b'{"content": "a"}\n{"content": \n', "Line 2 is not a JSON object"),
         ("rows.jsonl", b"[1]\n", "Line 1 is not an object"),
+        ("rows.jsonl", b'"a"\n{"content": NaN}\n', "Line 2 is not a JSON object"),
+        ("rows.jsonl", b"[" * 70 + b"]" * 70, "Line 1: The data is nested more than 64"),
         ("rows.jsonl", b'{"topic": "a"}\n', "unknown column 'topic'"),
     ],
 )

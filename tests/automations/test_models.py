@@ -153,6 +153,46 @@ def test_a_template_composes_only_fields_of_its_schema() -> None:
     assert "label" in str(bad["output_template"])
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("examples", [{"input": float("nan"), "output": "x"}]),
+        ("parameters", {"seed": float("inf")}),
+        ("output_schema", {"type": "number", "maximum": float("nan")}),
+        ("fallback_models", [float("nan")]),
+    ],
+)
+def test_numbers_that_are_not_json_are_refused_by_field(field: str, value: Any) -> None:
+    assert "not NaN or Infinity" in str(faults(make_version(), **{field: value})[field])
+
+
+def test_an_input_schema_and_settings_hold_finite_numbers() -> None:
+    draft = make_version()
+    schema = {"type": "object", "properties": {"a": {"type": "number", "default": float("nan")}}}
+    assert "not NaN" in str(faults(draft.automation, input_schema=schema)["input_schema"])
+    settings = {"cron": "0 * * * *", "input": {"content": float("nan")}}
+    trigger = Trigger(automation=draft.automation)
+    assert "not NaN" in str(faults(trigger, settings=settings)["settings"])
+    rule = ValidatorRule(version=draft, direction="input", kind="length")
+    assert "not NaN" in str(faults(rule, settings={"min_stripped": float("nan")}))
+
+
+def test_examples_are_cleaned_and_stored() -> None:
+    draft = make_version()
+    assert faults(draft, examples=[{"input": "a\x00", "output": "\ud800"}]) == {}
+    draft.save()
+    draft.refresh_from_db()
+    assert draft.examples == [{"input": "a\ufffd", "output": "\ufffd"}]
+
+
+def test_a_template_names_only_what_the_schema_requires() -> None:
+    optional = {**SCHEMA, "properties": {"label": {"type": "string"}, "b": {"type": "string"}}}
+    wrong = faults(make_version(), output_schema=optional, output_template="{{ label }} {{ b }}")
+    assert wrong["output_template"] == [
+        "`b` is not required by the schema, so it may be missing; add it to required."
+    ]
+
+
 def test_a_rules_settings_are_checked_and_completed() -> None:
     draft = make_version(rules=[])
     rule = ValidatorRule(version=draft, direction="input", kind="length")

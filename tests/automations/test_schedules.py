@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from structlog.testing import capture_logs
 
 from automations import services, triggers
 from automations.models import Automation, Run, Trigger
@@ -165,3 +166,13 @@ def test_a_source_that_stays_unreadable_is_recorded_once_per_slot() -> None:
     services.fire_due_triggers()
     schedules._fire(stale, timezone.now())
     assert Run.objects.count() == 1
+
+
+def test_what_cannot_run_now_is_told_without_a_traceback() -> None:
+    trigger = make_schedule(input={})
+    make_due(trigger)
+    with capture_logs() as logged:
+        assert services.fire_due_triggers() == 0
+    trigger.refresh_from_db()
+    assert "give it an input" in trigger.trouble
+    assert [(line["event"], "exc_info" in line) for line in logged] == [("schedule_refused", False)]

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from automations.errors import Problem
-from automations.text import clean_data, clean_text, decode_text, human_size, one_line
+from automations.text import (
+    NotFinite,
+    clean_data,
+    clean_text,
+    decode_text,
+    human_size,
+    load_json,
+    one_line,
+)
 
 ANY_TEXT = st.text(alphabet=st.characters(codec=None))
 
@@ -59,6 +67,16 @@ def test_data_nested_too_deep_is_a_problem_and_not_a_crash() -> None:
     with pytest.raises(Problem, match="more than 64 levels deep") as caught:
         clean_data(deep)
     assert caught.value.code == "too_deep"
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
+def test_numbers_that_no_database_stores_are_refused(number: str) -> None:
+    with pytest.raises(NotFinite, match="not NaN or Infinity"):
+        load_json(f'{{"a": [{number}]}}')
+
+
+def test_strictly_loaded_json_is_cleaned() -> None:
+    assert load_json('{"a": "\\u0000\\ud800", "b": 1e308}') == {"a": "\ufffd\ufffd", "b": 1e308}
 
 
 @pytest.mark.parametrize(

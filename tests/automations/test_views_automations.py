@@ -48,7 +48,8 @@ def test_the_page_says_how_it_works(client: Client, viewer: Any) -> None:
 
 def test_without_a_key_the_embedded_model_answers(client: Client, viewer: Any) -> None:
     page = shown(client, viewer, make_live().automation)
-    assert "Embedded model" in page
+    assert "<strong>Embedded model</strong>, on this installation" in page
+    assert "nobody yet" in page
     assert "Neither OPENAI_BASE_URL nor OPENAI_API_KEY is set." in page
 
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from automations.models import AuditEvent, Automation, Destination, Trigger
+from automations.models import AuditEvent, Automation, Destination, Source, Trigger
 from tests.makers import make_delivery, make_destination, make_live, make_run
 
 pytestmark = pytest.mark.django_db
@@ -173,7 +173,67 @@ def test_a_faulty_schedule_is_refused_beside_its_field(
 
 def test_a_schedule_is_removed(client: Client, editor: Any, automation: Automation) -> None:
     send(
-        client, editor, "schedule_new", automation.slug, cron="0 9 * * *", timezone="UTC", input=""
+        client,
+        editor,
+        "schedule_new",
+        automation.slug,
+        cron="0 9 * * *",
+        timezone="UTC",
+        input='{"content": "x"}',
     )
     send(client, editor, "schedule_remove", automation.slug, Trigger.objects.get().pk)
     assert not Trigger.objects.exists()
+
+
+def add_schedule(client: Client, user: Any, automation: Automation, given: str, **more: Any) -> Any:
+    fields = {"cron": "0 9 * * *", "timezone": "UTC", "is_active": "on", "input": given, **more}
+    return send(client, user, "schedule_new", automation.slug, **fields)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ('{"content": NaN}', "not NaN or Infinity"),
+        ('{"content": 1e999}', "not NaN or Infinity"),
+        ('{"content": ' + "[" * 70 + "]" * 70 + "}", "more than 64 levels"),
+        ("[" * 20_000, "valid JSON"),
+        ('{"topic": "x"}', "content"),
+        ('{"content": 7}', "content"),
+        ("{}", "write the input of each run"),
+        ("", "write the input of each run"),
+    ],
+)
+def test_an_input_on_which_no_run_can_work_is_refused_beside_its_field(
+    client: Client, editor: Any, automation: Automation, given: str, sentence: str
+) -> None:
+    answer = add_schedule(client, editor, automation, given)
+    assert answer.status_code == 200
+    assert sentence in str(answer.context["parts"][0].errors["input"])
+    assert not Trigger.objects.exists()
+
+
+@pytest.mark.parametrize("escape", ["\\u0000", "\\ud800"])
+def test_characters_that_no_database_stores_are_replaced(
+    client: Client, editor: Any, automation: Automation, escape: str
+) -> None:
+    answer = add_schedule(client, editor, automation, f'{{"content": "a{escape}b"}}')
+    assert answer.status_code == 302
+    assert Trigger.objects.get().settings["input"] == {"content": "a\ufffdb"}
+
+
+def test_a_source_with_items_needs_no_input(
+    client: Client, editor: Any, automation: Automation
+) -> None:
+    Source.objects.filter(automation=automation).update(kind="file", settings={"path": "a/*.md"})
+    assert add_schedule(client, editor, automation, "{}").status_code == 302
+    assert Trigger.objects.get().settings["input"] == {}
+
+
+def test_a_schedule_that_cannot_run_can_still_be_switched_off(
+    client: Client, editor: Any, automation: Automation
+) -> None:
+    row = Trigger.objects.create(automation=automation, settings={"cron": "0 9 * * *"})
+    fields = {"cron": "0 9 * * *", "timezone": "UTC", "input": "{}"}
+    assert send(client, editor, "schedule", automation.slug, row.pk, **fields).status_code == 302
+    row.refresh_from_db()
+    assert not row.is_active

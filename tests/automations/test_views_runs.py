@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from automations.models import Attempt, Control, Delivery, Provider, Run, Worker
+from automations.models import Attempt, Control, Delivery, Provider, Run, Source, Worker
 from tests.makers import LONG_TEXT, make_delivery, make_destination, make_live, make_run
 
 pytestmark = pytest.mark.django_db
@@ -153,7 +155,34 @@ def test_the_prompt_that_the_model_got_is_shown(client: Client, viewer: Any) -> 
     assert page.count(LONG_TEXT.strip()[:60]) >= 2
 
 
+def test_a_prompt_that_no_model_got_is_not_said_to_be_asked(client: Client, viewer: Any) -> None:
+    asked, would = "What the model is asked", "What the model would have been asked"
+    run = succeeded()
+    called = shown(client, viewer, run)
+    uncalled = shown(client, viewer, make_run(run.version, status="cancelled", calls=0))
+    assert (asked in called, would in called) == (True, False)
+    assert (asked in uncalled, would in uncalled) == (False, True)
+
+
 # --- the live part -------------------------------------------------------------------------
+
+
+def queued(age_s: int, **values: Any) -> Run:
+    at = timezone.now() - timedelta(seconds=age_s)
+    return make_run(**{"queued_at": at, "available_at": at, **values})
+
+
+def test_an_old_run_is_followed_closely_again_once_approved(client: Client, approver: Any) -> None:
+    run = queued(7200, status="awaiting_approval", output_data={"text": "x"})
+    assert 'hx-trigger="every 2s"' in press(client, approver, "run_approve", run.pk)
+
+
+def test_an_old_run_is_followed_closely_again_once_sent_again(
+    client: Client, approver: Any
+) -> None:
+    run = queued(7200, status="failed", step="deliver", output_data={"text": "x"})
+    delivery = make_delivery(run, make_destination(run.automation), state="failed")
+    assert 'hx-trigger="every 2s"' in press(client, approver, "delivery_again", delivery.pk)
 
 
 def test_a_waiting_run_asks_every_two_seconds(client: Client, viewer: Any) -> None:
@@ -169,14 +198,14 @@ def test_a_waiting_run_asks_every_two_seconds(client: Client, viewer: Any) -> No
 def test_an_older_run_asks_less_often(
     client: Client, viewer: Any, age_s: int, trigger: str
 ) -> None:
-    run = make_run(queued_at=timezone.now() - timedelta(seconds=age_s))
+    run = queued(age_s)
     answer = polled(client, viewer, run)
     assert answer.status_code == 200
     assert trigger in answer.content.decode()
 
 
 def test_after_ten_minutes_the_page_offers_a_button_instead(client: Client, viewer: Any) -> None:
-    run = make_run(queued_at=timezone.now() - timedelta(seconds=601))
+    run = queued(601)
     page = polled(client, viewer, run).content.decode()
     assert "hx-trigger" not in page
     assert "the page no longer asks by itself" in page
@@ -271,10 +300,10 @@ def test_a_retry_says_when_and_why(client: Client, viewer: Any) -> None:
 # --- buttons -------------------------------------------------------------------------------
 
 
-def press(client: Client, user: Any, name: str, pk: int) -> str:
+def press(client: Client, user: Any, name: str, pk: int, **fields: str) -> str:
     """Press a button and return the page one lands on."""
     client.force_login(user)
-    answer = client.post(reverse(name, args=[pk]), follow=True)
+    answer = client.post(reverse(name, args=[pk]), fields, follow=True)
     assert answer.status_code == 200
     return str(answer.content.decode())
 
@@ -299,6 +328,52 @@ def test_running_again_lands_on_the_new_run(client: Client, operator: Any) -> No
     again = Run.objects.get(rerun_of=run)
     assert f"<h1>Run {again.pk}" in page
     assert again.input_data == run.input_data
+
+
+def test_pressing_run_again_twice_starts_one_run(client: Client, operator: Any) -> None:
+    run = succeeded()
+    found = re.search(r'name="key" value="([^"]+)"', shown(client, operator, run))
+    assert found
+    pages = [press(client, operator, "run_again", run.pk, key=found[1]) for _ in range(2)]
+    again = Run.objects.get(rerun_of=run)
+    assert all(f"<h1>Run {again.pk}" in page for page in pages)
+    press(client, operator, "run_again", run.pk, key=str(uuid.uuid4()))
+    assert Run.objects.filter(rerun_of=run).count() == 2
+
+
+@pytest.mark.parametrize("key", ["", "\x00", "x" * 500])
+def test_a_key_that_is_none_is_not_stored(client: Client, operator: Any, key: str) -> None:
+    run = succeeded()
+    press(client, operator, "run_again", run.pk, key=key)
+    assert Run.objects.get(rerun_of=run).idempotency_key is None
+
+
+def test_running_again_in_production_takes_a_tick(client: Client, operator: Any) -> None:
+    run = succeeded()
+    assert 'name="confirm"' not in shown(client, operator, run)
+    type(run.automation).objects.update(stage="production")
+    assert 'name="confirm"' in shown(client, operator, run)
+    assert "Tick the box" in press(client, operator, "run_again", run.pk)
+    assert not Run.objects.filter(rerun_of=run).exists()
+    press(client, operator, "run_again", run.pk, confirm="yes")
+    assert Run.objects.filter(rerun_of=run).exists()
+
+
+def test_a_run_without_input_offers_a_new_one_instead(client: Client, operator: Any) -> None:
+    run = make_run(status="failed", error_category="source_error", input_data={})
+    page = shown(client, operator, run)
+    assert reverse("automation_run", args=[run.automation_id]) in page
+    assert "Start a new run</a>" in page
+    assert "Mend the input, then start a new run." in page
+    assert "Run again</button>" not in page
+
+
+def test_a_file_that_could_not_be_read_is_read_again(client: Client, operator: Any) -> None:
+    run = make_run(status="failed", error_category="source_error", input_data={}, source_item="a")
+    Source.objects.update_or_create(automation=run.automation, defaults={"kind": "file"})
+    page = shown(client, operator, run)
+    assert "Run again</button>" in page
+    assert "Mend the source or the file, then run it again." in page
 
 
 def test_running_again_without_a_live_version_says_what_to_do(

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from automations.models import Automation, Batch, Run
 from automations.text import REPLACEMENT
@@ -63,6 +64,17 @@ def test_a_text_becomes_a_queued_run_and_its_page_opens(
     assert answer.headers["Location"] == run.get_absolute_url()
     assert (run.status, run.requested_by, run.origin) == ("queued", operator, "person")
     assert run.input_data == {"content": LONG_TEXT}
+
+
+def test_a_paused_automation_says_so_and_disables_the_button(
+    client: Client, operator: Any, automation: Automation
+) -> None:
+    client.force_login(operator)
+    assert "disabled>" not in client.get(address(automation)).content.decode()
+    Automation.objects.update(paused_at=timezone.now())
+    page = client.get(address(automation)).content.decode()
+    assert "is paused; resume it" in page
+    assert '<button class="btn btn-primary" disabled>' in page
 
 
 def test_any_text_passes_unchanged(client: Client, operator: Any, automation: Automation) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +20,14 @@ from automations.errors import AutomationsError, Problem, WrongState
 from automations.inputs import input_from_file, input_from_values
 from automations.models import Automation, Control, Run, Version
 
+GOOD = (Run.Status.SUCCESS, Run.Status.AWAITING_APPROVAL)
 USAGE = 2
+INTERRUPTED = 130
+PATIENCE_S = 15.0
 
 
 class Command(BaseCommand):
+    interrupted = False
     help = "Run an automation once and print its output (exit 0 success, 1 failed, 2 usage)."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
@@ -44,12 +49,13 @@ class Command(BaseCommand):
             raise CommandError(str(error), returncode=USAGE) from error
         run = self._drive(run)
         self._print(run, as_json=options["json"])
-        sys.exit(0 if run.status in (Run.Status.SUCCESS, Run.Status.AWAITING_APPROVAL) else 1)
+        sys.exit(INTERRUPTED if self.interrupted else int(run.status not in GOOD))
 
     def _start_or_reject(self, automation: Automation, options: dict[str, Any]) -> Run:
         control = Control.current()
         if control.halted_at:
-            raise WrongState(f"All automations are stopped ({control.reason}); release them first.")
+            why = f"All automations are stopped ({control.reason})"
+            raise WrongState(f"{why}; release them with `manage.py halt --release`.")
         try:
             return self._start(automation, options)
         except Problem as problem:
@@ -85,22 +91,35 @@ class Command(BaseCommand):
             with _clock(f"Run {run.pk} of {run.automation}"):
                 drive(run_id=run.pk)
             run.refresh_from_db()
-        if run.status == Run.Status.QUEUED:
+        if run.status in (Run.Status.QUEUED, Run.Status.RUNNING):
+            run = self._interrupted(run)
+        return run
+
+    def _interrupted(self, run: Run) -> Run:
+        """Cancel the run, also when a worker took it over, and wait until that is so."""
+        self.interrupted = True
+        try:
             run = services.cancel_run(run, by=services.SYSTEM)
+        except WrongState:  # it has ended in this very moment
+            run.refresh_from_db()
+        patience = time.monotonic() + PATIENCE_S
+        while not run.is_final and time.monotonic() < patience:
+            time.sleep(0.2)
+            run.refresh_from_db(fields=["status", "error_message", "error_category"])
         return run
 
     def _print(self, run: Run, *, as_json: bool) -> None:
         if as_json:
             self.stdout.write(json.dumps(as_object(run), cls=DjangoJSONEncoder, ensure_ascii=False))
-        elif run.status in (Run.Status.SUCCESS, Run.Status.AWAITING_APPROVAL):
+        elif run.status in GOOD:
             self.stdout.write(run.output_text)
         if run.answered_by:
             self._say(f"Run {run.pk}: answered by {run.model} at {run.answered_by}.")
         if run.status == Run.Status.AWAITING_APPROVAL:
             self._say(f"Run {run.pk} awaits approval; approve it on its page to deliver.")
         elif run.status != Run.Status.SUCCESS:
-            category = run.error_category or run.status
-            self.stderr.write(f"Run {run.pk} {run.status} ({category}): {run.error_message}")
+            why = f"({run.error_category}): {run.error_message}" if run.error_category else "."
+            self.stderr.write(f"Run {run.pk} {run.get_status_display().lower()} {why}")
 
     def _say(self, sentence: str) -> None:
         self.stderr.write(sentence, lambda plain: plain)  # not in the colour of errors

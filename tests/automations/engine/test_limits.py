@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from automations.engine.endpoints import endpoint_id
 from automations.engine.held import ProviderNews
-from automations.engine.limits import MAX_PAUSE_S, Room, learn, room_of
+from automations.engine.limits import MAX_PAUSE_S, Room, charge, learn, room_of
 from automations.models import Provider
 from tests.makers import make_provider
 
@@ -128,7 +128,7 @@ def test_requests_per_minute_are_never_exceeded_but_for_the_burst(
         calls = room_of(provider, in_flight=0, now=now).calls
         if calls:
             taken += calls
-            taught(provider, news(provider, extra_requests=calls), now=now)
+            charge(provider, requests=calls, tokens=0, now=now)
         now += timedelta(seconds=pause_s)
     allowed = per_minute * sum(pauses_s) / 60 + max(1, per_minute * 3 / 60)
     assert taken <= allowed + 1e-3

@@ -316,3 +316,18 @@ def test_a_wish_to_cancel_stops_a_run_that_has_nothing_to_write() -> None:
 
 def test_a_wish_to_cancel_does_not_overtake_the_runs_own_end() -> None:
     assert not heeded(make_run(wide()), pending=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_call_that_is_broken_off_by_a_cancel_keeps_its_row(
+    answering: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_MODEL", "hang")
+    run = make_run(make_live())
+    with pumping(Pump("p", Pace(**BRISK))):
+        answering.wait_until(lambda seen: seen["in_flight"] == 1)
+        services.cancel_run(Run.objects.get(pk=run.pk), by=services.SYSTEM)
+        wait_for(lambda: Run.objects.get(pk=run.pk).status == "cancelled", "the cancel")
+    attempt = run.attempts.get()
+    assert (attempt.error_code, attempt.http_status) == ("broken_off", None)
+    assert Run.objects.get(pk=run.pk).calls == 1
