@@ -315,7 +315,7 @@ def test_a_huge_answer_costs_no_more_memory_than_the_cap(model: str) -> None:
 
 
 def test_many_calls_at_once_each_get_their_own_answer(provider: FakeProvider) -> None:
-    provider.script(latency_ms=50)
+    provider.script(latency_ms=3000)  # all have asked before the first is answered
 
     async def crowd(client: Client) -> list[Answer]:
         calls = [Call(messages=MESSAGES, model=f"model-{number}") for number in range(256)]
