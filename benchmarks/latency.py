@@ -14,7 +14,7 @@ from tests.provider.handles import ProviderProcess
 
 WARM_PAUSE_S = 0.2
 COLD_PAUSE_S = 6.5  # a pump without work ends after five seconds
-BOOT_S = 8.0
+BOOT_S = 5.0
 
 
 def measure(found: list[Place], plan: Plan) -> dict[str, dict[str, Any]]:

@@ -36,11 +36,11 @@ FULL = Plan(
 QUICK = Plan(
     name="quick",
     repeats=1,
-    waves_at_64=10,
-    waves_at_256=9,
-    instant_runs=600,
-    warm_submissions=20,
+    waves_at_64=8,
+    waves_at_256=7,
+    instant_runs=500,
+    warm_submissions=14,
     cold_submissions=2,
-    baseline_runs=30,
+    baseline_runs=25,
     patience_s=0.0,
 )
