@@ -11,12 +11,17 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections
+from hypothesis import settings as hypothesis_settings
 
 from scripts.postgres import Server
 
 # Fixtures that belong to a package of tests live there; add its module to this line.
 FIXTURES = ("tests.provider.fixtures", "tests.people")
 pytest_plugins = tuple(name for name in FIXTURES if find_spec(name))
+
+# Timings are benchmarks, never assertions: a busy machine must not fail an example.
+hypothesis_settings.register_profile("suite", deadline=None)
+hypothesis_settings.load_profile("suite")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Without these Chromium calls home in the background, and a shared /dev/shm may be too small.
