@@ -18,6 +18,7 @@ from automations.engine.leases import reap
 from automations.engine.outage import is_outage
 from automations.engine.settle import settle
 from automations.errors import WrongState
+from automations.management.commands import run_automation
 from automations.models import Attempt, Batch, Control, Delivery, Run
 from tests.makers import (
     LONG_TEXT,
@@ -140,3 +141,15 @@ def test_a_statement_the_database_refuses_is_no_outage(monkeypatch: pytest.Monke
     refused.__cause__ = _Refused()
     assert not is_outage(refused)
     assert is_outage(OperationalError("server closed the connection unexpectedly"))
+
+
+def test_ctrl_c_also_cancels_a_run_that_a_worker_took_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("automations.management.commands.run_automation.PATIENCE_S", 0)
+    run = make_run(status="running", lease_until=timezone.now() + timedelta(seconds=30))
+    command = run_automation.Command()
+    command._interrupted(run)
+    run.refresh_from_db()
+    assert command.interrupted
+    assert run.cancel_requested_at is not None

@@ -157,6 +157,8 @@ def test_the_kill_switch_reaches_running_runs(answering: FakeProvider) -> None:
         answering.wait_until(lambda seen: seen["in_flight"] == 1)
         services.halt(by=services.SYSTEM, reason="drill")
         wait_for(lambda: Run.objects.get().status == "queued", "the run back in the queue")
+    run = Run.objects.get()
+    assert (run.crashes, run.lease_owner, answering.seen()["calls"]) == (0, "", 1)
 
 
 # --- shutdown ------------------------------------------------------------------------------
