@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 
 MODELS = (
+    "apitoken",
     "attempt",
     "auditevent",
     "automation",
@@ -12,8 +13,12 @@ MODELS = (
     "control",
     "delivery",
     "destination",
+    "drill",
+    "firing",
+    "hook",
     "provider",
     "run",
+    "seenitem",
     "source",
     "trigger",
     "validatorrule",
@@ -22,16 +27,25 @@ MODELS = (
 )
 EDITED = ("automation", "destination", "source", "trigger", "validatorrule", "version")
 
-VIEW = {f"automations.view_{model}" for model in MODELS}
-OPERATE = {"automations.start_run", "automations.pause_automation"}
+VIEW = {f"automations.view_{model}" for model in MODELS if model != "apitoken"}
+OPERATE = {"automations.start_run", "automations.pause_automation", "automations.view_prompt"}
 EDIT = {f"automations.{verb}_{model}" for verb in ("add", "change") for model in EDITED} | {
     "automations.delete_destination",
     "automations.delete_trigger",
     "automations.delete_validatorrule",
     "automations.publish_version",
+    "automations.view_prompt",
+    "automations.test_connection",
 }
-APPROVE = {"automations.make_live", "automations.approve_delivery", "automations.halt_engine"}
+APPROVE = {
+    "automations.make_live",
+    "automations.approve_delivery",
+    "automations.halt_engine",
+    "automations.view_prompt",
+}
 ADMINISTER = {
+    *(f"automations.{verb}_apitoken" for verb in ("add", "change", "view")),
+    "automations.view_prompt",
     *(f"automations.{verb}_provider" for verb in ("add", "change", "delete", "test")),
     *(f"auth.{verb}_{model}" for verb in ("add", "change", "view") for model in ("user", "group")),
     "automations.halt_engine",

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from automations.connectors.base import Outside, Parcel
 from automations.models import (
     Automation,
     Delivery,
@@ -16,6 +17,7 @@ from automations.models import (
     ValidatorRule,
     Version,
 )
+from automations.outbound import Allowance, OutboundClient
 
 LONG_TEXT = "The clinic called every patient who had missed an appointment and asked why. " * 3
 
@@ -91,3 +93,12 @@ def make_run(version: Version | None = None, **values: Any) -> Run:
 def make_delivery(run: Run, destination: Destination, **values: Any) -> Delivery:
     key = Delivery.key_for(run.pk, destination.pk)
     return Delivery.objects.create(run=run, destination=destination, key=key, **values)
+
+
+def make_outside(http: OutboundClient | None = None) -> Outside:
+    """Make what a destination may use; without a client nothing can be called."""
+
+    async def start_run(slug: str, _input: dict[str, Any], parcel: Parcel) -> int:
+        raise AssertionError(f"run {parcel.run_id} started a run of {slug}")
+
+    return Outside(http or OutboundClient(Allowance.of("destination")), start_run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,6 +14,8 @@ from automations.errors import Problem
 
 if TYPE_CHECKING:  # the web process shows connectors and need not load an HTTP client
     from automations.outbound import OutboundClient
+
+    StartRun = Callable[[str, dict[str, Any], "Parcel"], Awaitable[int]]
 
 IDEMPOTENT = "idempotent"
 AT_LEAST_ONCE = "at_least_once"
@@ -32,14 +34,22 @@ class NoSettings(forms.Form):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that a source can give: the key by which it is read, and how people know it."""
+    """One thing that a source can give: the key by which it is read, and how people know it.
+
+    `data` is the input itself where listing has read it already (a feed); the run then begins
+    with it instead of reading the source again.
+    """
 
     key: str
     label: str
+    data: dict[str, Any] | None = None
 
 
 class Source(ABC):
-    """Where input comes from, under settings that its form has accepted."""
+    """Where input comes from, under settings that its form has accepted.
+
+    `remembers`: an item that was taken once is not taken again by triggers or by “Run now”.
+    """
 
     kind: ClassVar[str]
     label: ClassVar[str]
@@ -48,6 +58,10 @@ class Source(ABC):
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings
+
+    @property
+    def remembers(self) -> bool:
+        return False
 
     @classmethod
     @abstractmethod
@@ -81,6 +95,27 @@ class Parcel:
     text: str
     data: object | None
     created_at: datetime
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a destination may use of the world: the guarded client, and the starting of runs.
+
+    `start_run(automation, input_data, parcel)` queues a run of another automation once per
+    parcel and returns its id; it raises `DeliveryProblem` when that automation takes none.
+    """
+
+    http: OutboundClient
+    start_run: StartRun
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be sent, in words and bytes, without sending it: (label, text) pairs."""
+
+    where: str
+    parts: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +155,16 @@ class Destination(ABC):
         return PROMISES[self.promise]
 
     @abstractmethod
-    async def deliver(self, parcel: Parcel, http: OutboundClient) -> Receipt:
+    async def deliver(self, parcel: Parcel, outside: Outside) -> Receipt:
         """Hand the parcel over. Raises `DeliveryProblem`."""
+
+    async def test(self, outside: Outside) -> str:
+        """Reach the destination without leaving anything there; return what was found, in words.
+
+        Raises `DeliveryProblem` when a delivery could not succeed.
+        """
+        return "There is nothing to reach."
+
+    def preview(self, parcel: Parcel) -> Preview:
+        """Return what would be sent for a parcel; a dry run that calls nobody."""
+        return Preview(self.summary(self.settings), [("Text", parcel.text)])

@@ -7,17 +7,22 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 
 from automations import prompts, storage
-from automations.connectors.base import IDEMPOTENT, Destination, Item, Parcel, Receipt, Source
+from automations.connectors.base import (
+    IDEMPOTENT,
+    Destination,
+    Item,
+    Outside,
+    Parcel,
+    Receipt,
+    Source,
+)
 from automations.connectors.problems import DeliveryProblem
 from automations.text import clean_data, clean_text, decode_text
-
-if TYPE_CHECKING:
-    from automations.outbound import OutboundClient
 
 PATH_NAMES = ("run_id", "automation", "date", "key")
 EXAMPLE = {"run_id": "1", "automation": "automation", "date": "2026-01-31", "key": "key"}
@@ -101,7 +106,7 @@ class FileDestination(Destination):
         replaced = "" if UNIQUE_NAMES & set(prompts.names_in(path)) else ", replaced by later runs"
         return f"writes {path} below {storage.root_names()}{replaced}"
 
-    async def deliver(self, parcel: Parcel, http: OutboundClient) -> Receipt:
+    async def deliver(self, parcel: Parcel, outside: Outside) -> Receipt:
         path = path_for(self.settings["path"], parcel)
         content = _content(parcel, as_json=path.lower().endswith(".json"))
         try:

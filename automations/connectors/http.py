@@ -6,11 +6,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 
-from automations.connectors.base import AT_MOST_ONCE, IDEMPOTENT, Destination, Parcel, Receipt
+from automations.connectors.base import (
+    AT_MOST_ONCE,
+    IDEMPOTENT,
+    Destination,
+    Outside,
+    Parcel,
+    Receipt,
+)
 from automations.connectors.headers import (
     PREFIX,
     REFERENCE,
@@ -29,9 +36,6 @@ from automations.outbound import (
 from automations.pauses import pause_asked
 from automations.redaction import find_secrets, redact
 from automations.text import clean_data, one_line
-
-if TYPE_CHECKING:
-    from automations.outbound import OutboundClient
 
 # The receiver says that it did nothing with the request.
 NOT_TAKEN = frozenset({408, 425, 429})
@@ -124,10 +128,10 @@ class HttpDestination(Destination):
     def promise(self) -> str:
         return IDEMPOTENT if self.settings.get("honours_idempotency_key") else AT_MOST_ONCE
 
-    async def deliver(self, parcel: Parcel, http: OutboundClient) -> Receipt:
+    async def deliver(self, parcel: Parcel, outside: Outside) -> Receipt:
         call = self._call(parcel)
         try:
-            reply = await http.request(
+            reply = await outside.http.request(
                 "POST",
                 call.url,
                 headers=call.headers,

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from automations.connectors.base import IDEMPOTENT, Destination, Parcel, Receipt
-
-if TYPE_CHECKING:
-    from automations.outbound import OutboundClient
+from automations.connectors.base import IDEMPOTENT, Destination, Outside, Parcel, Receipt
 
 
 class StoreOnly(Destination):
@@ -28,5 +25,5 @@ class StoreOnly(Destination):
     def promise_sentence(self) -> str:
         return "Nothing is sent; the output is on the run's page."
 
-    async def deliver(self, parcel: Parcel, http: OutboundClient) -> Receipt:
+    async def deliver(self, parcel: Parcel, outside: Outside) -> Receipt:
         return Receipt(reference=f"run {parcel.run_id}")

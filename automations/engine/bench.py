@@ -9,13 +9,13 @@ from typing import Any, Protocol
 
 import structlog
 
+from automations.connectors.base import Outside
 from automations.engine.called import Called
 from automations.engine.held import DeliveryChange, Held, Step
 from automations.engine.llm import Client
 from automations.engine.recipes import Recipe
 from automations.engine.settle import values_when_let_go
 from automations.models import Run
-from automations.outbound import OutboundClient
 
 log = structlog.get_logger(__name__)
 TRACE_LINES = 99
@@ -28,7 +28,7 @@ class Lost(Exception):
 class Bench(Protocol):
     """What the pump offers to the runs it holds."""
 
-    outbound: OutboundClient
+    outside: Outside
 
     def now(self) -> datetime: ...
     async def commit(self, step: Step) -> None: ...

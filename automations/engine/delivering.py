@@ -91,10 +91,11 @@ async def _send(run: Held, delivery: HeldDelivery, recipe: Recipe, bench: Bench)
         text=text_of(run.output_data),
         data=_data_of(run.output_data),
         created_at=run.started_at or bench.now(),
+        depth=run.depth,
     )
     started = bench.now()
     try:
-        receipt = await kind.deliver(parcel, bench.outbound)
+        receipt = await kind.deliver(parcel, bench.outside)
     except DeliveryProblem as problem:
         return _problem(delivery, kind, problem, bench.now())
     values = {

@@ -16,7 +16,7 @@ COLUMNS = (
     "output_data", "status", "step", "started_at", "queued_at", "deadline_at", "execution_time_ms",
     "estimated_tokens", "fence", "calls", "failures", "postponements", "crashes", "model_index",
     "answer", "dialogue", "verdicts", "trace", "model", "answered_by", "input_tokens",
-    "output_tokens", "cost_usd", "priority", "lease_until",
+    "output_tokens", "cost_usd", "priority", "lease_until", "depth", "is_simulated", "fault",
 )  # fmt: skip
 
 
@@ -66,6 +66,9 @@ class Held:
     cost_usd: Decimal | None
     priority: int
     lease_until: datetime
+    depth: int
+    is_simulated: bool
+    fault: str
     claimed_at: datetime
     deliveries: list[HeldDelivery] = field(default_factory=list)
     broken_off: Attempt | None = None

@@ -110,4 +110,6 @@ def _as_row(label: str, kind: str, verdict: Verdict, direction: str, turn: int) 
         "message": verdict.message,
         "code": verdict.code,
         "category": verdict.category,
+        **({"warning": verdict.warning} if verdict.warning else {}),
+        **({"found": list(verdict.found)} if verdict.found else {}),
     }

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
+from automations.connectors.base import Outside, Parcel
 from automations.engine import signs
 from automations.engine.bench import Lost, let_go
 from automations.engine.called import Called
@@ -28,6 +29,7 @@ from automations.engine.runner import execute
 from automations.engine.settle import settle, settle_each
 from automations.models import Run
 from automations.outbound import Allowance, OutboundClient
+from automations.services.chaining import start_chained
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -67,10 +69,6 @@ class _Pending:
     done: asyncio.Future[bool]
 
 
-def _outbound() -> OutboundClient:
-    return OutboundClient(Allowance.for_purpose("destination"))
-
-
 @dataclass(slots=True)
 class Pump:
     """One worker's loop over the Run table; the event loop never touches the database itself.
@@ -86,7 +84,7 @@ class Pump:
     scope: Scope = field(default_factory=Scope)
     stopping: Callable[[], bool] = lambda: False
     winding_down: Callable[[bool], None] = lambda _more_left: None
-    outbound: OutboundClient = field(default_factory=_outbound)
+    outside: Outside = field(init=False)
     _clock: DatabaseClock = field(default_factory=DatabaseClock)
     _recipes: Recipes = field(default_factory=Recipes)
     _held: dict[int, tuple[Held, asyncio.Task[None]]] = field(default_factory=dict)
@@ -107,6 +105,8 @@ class Pump:
     def __post_init__(self) -> None:
         self._calls = asyncio.Semaphore(self.pace.concurrency)
         self._claimer = Claimer(self.owner, self.scope)
+        http = OutboundClient(Allowance.for_purpose("destination"))
+        self.outside = Outside(http, self._start_run)
 
     # --- what runs use (the Bench) ---------------------------------------------------------
 
@@ -137,6 +137,9 @@ class Pump:
             self._clients[endpoint] = await Client(endpoint).__aenter__()
         return self._clients[endpoint]
 
+    async def _start_run(self, slug: str, input_data: dict[str, Any], parcel: Parcel) -> int:
+        return await self._db(start_chained, slug, input_data, parcel)
+
     async def commit(self, step: Step) -> None:
         pending = _Pending(step, asyncio.get_running_loop().create_future())
         self._pending.append(pending)
@@ -155,7 +158,7 @@ class Pump:
         self._background(self._reaps())
         try:
             await self._db(self._clock.sync)
-            async with self.outbound:
+            async with self.outside.http:
                 await self._loop()
                 await self._wind_down()
                 await self._close_clients()

@@ -142,6 +142,9 @@ async def _accept(run: Held, recipe: Recipe, output: Output, bench: Bench) -> bo
         "step": Run.Step.DELIVER,
         "error_message": None,
     }
+    if run.is_simulated:
+        await succeed(run, bench, values)
+        return False
     leaves = any(recipe.destinations[d].leaves for d in recipe.active)
     if recipe.approval_required and leaves:
         values["status"] = Run.Status.AWAITING_APPROVAL

@@ -3,13 +3,17 @@
 from automations.models.audit import AuditEvent
 from automations.models.automation import Automation
 from automations.models.batch import Batch
-from automations.models.connection import Destination, Source, Trigger
+from automations.models.connection import Destination, Firing, SeenItem, Source, Trigger
 from automations.models.control import Control, Worker
+from automations.models.drill import Drill
+from automations.models.hook import Hook, HookMessage
 from automations.models.provider import Provider
 from automations.models.run import Attempt, Delivery, Run
+from automations.models.token import ApiToken
 from automations.models.version import ValidatorRule, Version
 
 __all__ = [
+    "ApiToken",
     "Attempt",
     "AuditEvent",
     "Automation",
@@ -17,8 +21,13 @@ __all__ = [
     "Control",
     "Delivery",
     "Destination",
+    "Drill",
+    "Firing",
+    "Hook",
+    "HookMessage",
     "Provider",
     "Run",
+    "SeenItem",
     "Source",
     "Trigger",
     "ValidatorRule",

@@ -10,7 +10,23 @@ from automations.models.automation import Automation
 from automations.strict_json import StrictJSONField
 
 
-class Source(models.Model):
+class Tested(models.Model):
+    """What the last test of a connection found; a worker makes it, with what is stored."""
+
+    tested_at = models.DateTimeField(null=True, editable=False)
+    test_passed = models.BooleanField(null=True, editable=False)
+    test_message = models.TextField(blank=True, default="", db_default="", editable=False)
+    test_sample = models.JSONField(default=dict, db_default={}, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_being_tested(self) -> bool:
+        return self.tested_at is not None and self.test_passed is None
+
+
+class Source(Tested):
     """Where an automation's input comes from: a kind from the registry, with its settings."""
 
     automation = models.OneToOneField(Automation, models.CASCADE, related_name="source")
@@ -24,12 +40,30 @@ class Source(models.Model):
         self.settings = connectors.sources.clean_settings(self.kind, self.settings)
 
 
+class SeenItem(models.Model):
+    """An item of a source that a run was started for; it is not taken again unasked."""
+
+    source = models.ForeignKey(Source, models.CASCADE, related_name="seen_items", db_index=False)
+    key_hash = models.CharField(max_length=64, help_text="SHA-256 of the item's key, hexadecimal.")
+    key = models.CharField(max_length=1000)
+    seen_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "key_hash"], name="seen_item_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class DestinationQuerySet(models.QuerySet["Destination"]):
     def active(self) -> DestinationQuerySet:
         return self.filter(is_active=True)
 
 
-class Destination(models.Model):
+class Destination(Tested):
     """Where an automation's output goes; an automation without one only stores it."""
 
     automation = models.ForeignKey(Automation, models.CASCADE, related_name="destinations")
@@ -42,6 +76,7 @@ class Destination(models.Model):
 
     class Meta:
         ordering = ["automation_id", "id"]
+        permissions = [("test_connection", "Can test sources and destinations")]
         constraints = [
             models.UniqueConstraint(fields=["automation", "name"], name="destination_name_once")
         ]
@@ -94,3 +129,41 @@ class Trigger(models.Model):
         except ValueError as error:
             raise ValidationError({"settings": str(error)}) from error
         self.next_at = triggers.next_time(self.kind, self.settings)
+
+
+class Firing(models.Model):
+    """One time at which a trigger was due or called, and what came of it."""
+
+    class Outcome(models.TextChoices):
+        STARTED = "started", "Started"
+        SKIPPED = "skipped", "Skipped"
+        MISSED = "missed", "Missed"
+        REFUSED = "refused", "Refused"
+        NOTHING = "nothing", "Nothing new"
+
+    trigger = models.ForeignKey(Trigger, models.CASCADE, related_name="firings", db_index=False)
+    outcome = models.CharField(max_length=16, choices=Outcome)
+    intended_at = models.DateTimeField(null=True, blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+    note = models.TextField(blank=True)
+    run = models.ForeignKey(
+        "automations.Run", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    batch = models.ForeignKey(
+        "automations.Batch",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+    )
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            # a trigger's newest firings
+            models.Index(fields=["trigger", "-id"], name="idx_firing_trigger")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_outcome_display()} at {self.at:%Y-%m-%d %H:%M}"

@@ -76,6 +76,15 @@ class Provider(models.Model):
     tokens_at = models.DateTimeField(null=True, editable=False)
     circuit_opened_at = models.DateTimeField(null=True, editable=False)
     circuit_reason = models.TextField(blank=True, editable=False)
+    circuit_is_outage = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="Opened by failures in a row: probes close it by themselves.",
+    )
+    failures_in_row = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    failing_since = models.DateTimeField(null=True, editable=False)
+    probe_at = models.DateTimeField(null=True, editable=False)
     tested_at = models.DateTimeField(null=True, editable=False)
     test_passed = models.BooleanField(null=True, editable=False)
     test_message = models.TextField(blank=True, editable=False)

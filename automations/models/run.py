@@ -76,6 +76,8 @@ class Run(models.Model):
         AUTOMATION = "automation", "Another automation"
         BATCH = "batch", "Batch"
         REPLAY = "replay", "Run again"
+        PLAYGROUND = "playground", "Playground"
+        DRILL = "drill", "Reliability drill"
 
     class ErrorCategory(models.TextChoices):
         API_RATE_LIMIT = "api_rate_limit", "API rate limit"
@@ -93,6 +95,8 @@ class Run(models.Model):
     FINAL = (Status.SUCCESS, Status.FAILED, Status.CANCELLED)
     INTERACTIVE = 10
     BULK = 0
+    HELD = -1  # its batch is paused, or waits for its canary; never claimed
+    MAX_DEPTH = 10
     MAX_POSTPONEMENTS = 10
     MAX_CRASHES = 5
 
@@ -144,8 +148,22 @@ class Run(models.Model):
     )
     slot = models.CharField(max_length=80, null=True, blank=True, unique=True)
     source_item = models.CharField(max_length=1000, blank=True, default="", db_default="")
+    batch_row = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Row of the batch's file, counted from 1."
+    )
+    caused_by = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="caused", db_index=False
+    )
+    depth = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="How many automations stand before it in its chain."
+    )
     is_sample = models.BooleanField(default=False, db_default=False)
-    is_simulated = models.BooleanField(default=False, db_default=False)
+    is_simulated = models.BooleanField(
+        default=False, db_default=False, help_text="Playground and drill: never delivered."
+    )
+    fault = models.CharField(
+        max_length=40, blank=True, default="", db_default="", help_text="The fault of a drill."
+    )
 
     # The queue.
     priority = models.SmallIntegerField(default=INTERACTIVE, db_default=INTERACTIVE)
@@ -194,6 +212,7 @@ class Run(models.Model):
         permissions = [
             ("start_run", "Can start, cancel and repeat runs"),
             ("approve_delivery", "Can approve and resolve deliveries"),
+            ("view_prompt", "Can see the prompts as they were sent"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -217,6 +236,7 @@ class Run(models.Model):
             models.UniqueConstraint(
                 fields=["automation", "idempotency_key"], name="run_idempotency_key_once"
             ),
+            models.UniqueConstraint(fields=["batch", "batch_row"], name="run_batch_row_once"),
         ]
         indexes = [
             # published

@@ -31,6 +31,8 @@ class Origin:
     rerun_of: Run | None = None
     idempotency_key: str | None = None
     slot: str | None = None
+    caused_by: int | None = None
+    depth: int = 0
 
 
 PERSON = Origin()
@@ -197,6 +199,8 @@ def _new_run(version: Version, input_data: Mapping[str, Any], *, by: Actor, orig
         rerun_of=origin.rerun_of,
         idempotency_key=origin.idempotency_key,
         slot=origin.slot,
+        caused_by_id=origin.caused_by,
+        depth=origin.depth,
         requested_by_id=by.pk if by else None,
         queued_at=now,
         available_at=now,

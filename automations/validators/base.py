@@ -10,21 +10,30 @@ from django import forms
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is checked: the text, the parsed data if there is any, and the run's input text."""
+    """What is checked: the text, the parsed data if there is any, and the run's input text.
+
+    `instructions` is what the version's prompts say themselves: they may be quoted, too.
+    """
 
     text: str
     data: object | None = None
     input_text: str = ""
+    instructions: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a validator found; the message goes to people and, on a repair, to the model."""
+    """What a validator found; the message goes to people and, on a repair, to the model.
+
+    `warning` is for people only and fails nothing; `found` are the passages it is about.
+    """
 
     passed: bool
     message: str
     code: str
     category: str = "validation_error"
+    warning: str = ""
+    found: tuple[str, ...] = ()
 
 
 class Validator(ABC):

@@ -16,7 +16,7 @@ from automations import connectors
 from automations.connectors import DeliveryProblem, Item, Parcel, Receipt
 from automations.connectors.file import FileDestination, FileSource, path_for
 from automations.errors import Problem
-from automations.outbound import Allowance, OutboundClient
+from tests.makers import make_outside
 
 NASTY = "quotes \" ' $(id) `id` --- {{ content }} 👩‍👧 שלום\r\n\tend"
 
@@ -43,8 +43,7 @@ def make_parcel(**changes: Any) -> Parcel:
 
 def deliver(path: str, parcel: Parcel) -> Receipt:
     settings = connectors.destinations.clean_settings("file", {"path": path})
-    unused = OutboundClient(Allowance.of("destination"))
-    return asyncio.run(FileDestination(settings).deliver(parcel, unused))
+    return asyncio.run(FileDestination(settings).deliver(parcel, make_outside()))
 
 
 # --- source ---------------------------------------------------------------------------------

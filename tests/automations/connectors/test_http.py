@@ -14,6 +14,7 @@ from automations import connectors
 from automations.connectors import DeliveryProblem, Parcel, Receipt
 from automations.connectors.http import HttpDestination
 from automations.outbound import Allowance, OutboundClient
+from tests.makers import make_outside
 from tests.provider.handles import FakeProvider
 
 NASTY = "quotes \" ' $(id) `id` --- {{ content }} 👩‍👧 שלום\r\n\x00"
@@ -54,7 +55,7 @@ def deliver(url: str, parcel: Parcel | None = None, **settings: Any) -> Receipt:
 
 async def _deliver(destination: HttpDestination, parcel: Parcel) -> Receipt:
     async with OutboundClient(Allowance.for_purpose("destination")) as http:
-        return await destination.deliver(parcel, http)
+        return await destination.deliver(parcel, make_outside(http))
 
 
 def problem_of(url: str, **settings: Any) -> DeliveryProblem:
