@@ -15,7 +15,7 @@ ARGS ?=
 .PHONY: help
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+		/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 ##@ Use it
 .PHONY: demo demo-once up env
@@ -32,7 +32,7 @@ env: install-demo ## write .env with fresh keys, unless it is there
 	@$(PYTHON_HERE) -m scripts.environment
 
 ##@ Work on it
-.PHONY: test coverage bench check lint types imports format lock audit clean
+.PHONY: test coverage bench bench-peers check lint types imports format lock audit clean
 test: install-dev ## the suite on SQLite and on PostgreSQL; ARGS go to pytest
 	@$(PYTHON_HERE) -m scripts.test $(ARGS)
 
@@ -42,6 +42,9 @@ coverage: install-dev ## the suite on SQLite, with the lines that no test ran
 
 bench: install-dev ## the numbers of the README, measured here; JSON in var/bench
 	@$(PYTHON_HERE) -m benchmarks $(ARGS)
+
+bench-peers: install-dev ## the same runs through Celery and Prefect, installed for the moment
+	@$(PYTHON_HERE) -m benchmarks.peers $(ARGS)
 
 lint: install-dev ## style of Python and of templates
 	@$(BIN)/ruff check .
