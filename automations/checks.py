@@ -45,3 +45,16 @@ def check_sqlite_is_new_enough(**_: Any) -> list[CheckMessage]:
     hint = "Use a newer Python or system, or set DATABASE_URL to a PostgreSQL server."
     found = f"SQLite {sqlite3.sqlite_version} is too old; 3.35 is needed."
     return [Error(found, hint=hint, id="automations.E003")]
+
+
+@register()
+def check_api_limits(**_: Any) -> list[CheckMessage]:
+    """Refuse limits under which the API would answer nobody, or believe anybody's address."""
+    found: list[CheckMessage] = []
+    if settings.API_REQUESTS_PER_MINUTE < 1:
+        hint = "Set it to 1 or more, or leave it out for 600."
+        found.append(Error("API_REQUESTS_PER_MINUTE is below 1.", hint=hint, id="automations.E010"))
+    if settings.PROXY_HOPS < 0:
+        hint = "Set it to the number of your own proxies before the web process, or leave it out."
+        found.append(Error("PROXY_HOPS is below 0.", hint=hint, id="automations.E011"))
+    return found

@@ -15,6 +15,10 @@ class WrongState(AutomationsError):
     """The object is not in a state in which this can be done."""
 
 
+class NothingNew(WrongState):
+    """A source that remembers holds only what was taken before."""
+
+
 class UnknownKind(AutomationsError):
     """A registry has no class of that kind."""
 

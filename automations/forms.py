@@ -10,12 +10,12 @@ from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
-from automations import connectors, triggers
-from automations.connectors.upload import ENDINGS, UploadSource
+from automations import connectors, documents
+from automations.connectors.upload import UploadSource
 from automations.errors import Problem
+from automations.inputs import placed
 from automations.models import Automation
-from automations.schemas import InputField, fields_of
-from automations.strict_json import JSONInput
+from automations.schemas import InputField, fields_of, text_field
 from automations.text import clean_text, human_size
 
 EITHER = "Type or paste a text, or choose a file."
@@ -35,7 +35,8 @@ class AnyText(forms.CharField):
 class RunForm(forms.Form):
     """The input of one run, a field per property of the automation's input schema.
 
-    Plain text (`content`) may come as an uploaded file instead; for an upload source it must.
+    Plain text (`content`, else the first text field if it is a long one) may come as an uploaded
+    document instead; for an upload source it must.
     """
 
     key = forms.UUIDField(widget=forms.HiddenInput)
@@ -46,6 +47,7 @@ class RunForm(forms.Form):
         self.problem: Problem | None = None
         source = getattr(automation, "source", None)
         self.only_upload = source is not None and source.kind == UploadSource.kind
+        self.text_name = text_field(automation.input_schema)
         for field in fields_of(automation.input_schema):
             self._add(field)
 
@@ -54,7 +56,8 @@ class RunForm(forms.Form):
         return "file" in self.fields
 
     def _add(self, field: InputField) -> None:
-        takes_file = field.name == "content" and field.kind == "textarea"
+        fits = field.kind == "textarea" or (self.only_upload and field.kind == "text")
+        takes_file = field.name == self.text_name and fits
         if not (takes_file and self.only_upload):
             made = form_field(field)
             made.required = made.required and not takes_file
@@ -69,7 +72,8 @@ class RunForm(forms.Form):
             return None
         try:
             _require_size(upload)
-            return UploadSource({}).from_upload(upload.name or "", upload.read())
+            read = UploadSource({}).from_upload(upload.name or "", upload.read())
+            return placed(read, self.automation.input_schema)
         except Problem as problem:
             self.problem = problem
             raise forms.ValidationError(problem.message) from problem
@@ -79,11 +83,12 @@ class RunForm(forms.Form):
         values = self.cleaned_data
         if not self.takes_file or self.only_upload or "file" in self.errors:
             return values
-        typed = bool((values.get("in_content") or "").strip())
+        field = f"in_{self.text_name}"
+        typed = bool((values.get(field) or "").strip())
         if typed and values.get("file"):
-            self.add_error("in_content", "Give either a text or a file, not both.")
-        elif not typed and not values.get("file") and "content" in self._required():
-            self.add_error("in_content", EITHER)
+            self.add_error(field, "Give either a text or a file, not both.")
+        elif not typed and not values.get("file") and self.text_name in self._required():
+            self.add_error(field, EITHER)
         return values
 
     def _required(self) -> list[str]:
@@ -128,25 +133,22 @@ def _choice_field(field: InputField, said: dict[str, Any]) -> forms.Field:
 
 def _file_field(*, required: bool) -> forms.FileField:
     label = "File" if required else "Or a file"
-    accept = {"accept": ",".join((*ENDINGS, "text/plain", "text/markdown"))}
+    accept = {"accept": documents.ACCEPT}
     return forms.FileField(
         label=label,
         required=required,
         # An empty file is for the input checks to judge, like an empty text from anywhere else.
         allow_empty_file=True,
         widget=forms.FileInput(attrs=accept),
-        help_text=f"{', '.join(ENDINGS)}, at most {human_size(settings.MAX_INPUT_BYTES)}.",
+        help_text=f"{documents.ENDINGS_IN_WORDS}, at most {human_size(settings.MAX_INPUT_BYTES)}, "
+        f"PDF and Word {human_size(settings.MAX_UPLOAD_BYTES)}. Its text is taken.",
     )
 
 
 def _require_size(upload: UploadedFile[Any]) -> None:
     """Refuse a large file before it is read into memory."""
-    size, limit = upload.size or 0, settings.MAX_INPUT_BYTES
-    if size <= limit:
-        return
-    shown = clean_text((upload.name or "The file")[:80]).text
-    message = f"{shown} has {human_size(size)}; at most {human_size(limit)} are read, so split it."
-    raise Problem(message, category="source_error", code="too_large")
+    name = clean_text((upload.name or "The file")[:80]).text
+    documents.require_size(name, upload.size or 0, documents.likely_kind(name))
 
 
 class DestinationForm(forms.Form):
@@ -158,48 +160,46 @@ class DestinationForm(forms.Form):
     )
 
 
-class ScheduleForm(forms.Form):
-    """When a schedule starts runs, and on what."""
+class TriggerForm(forms.Form):
+    """What every trigger has besides its kind's own settings."""
 
-    cron = forms.CharField(
-        label="When",
-        max_length=100,
-        help_text="Minute, hour, day, month, weekday: “0 9 * * 1-5” is nine o'clock on workdays.",
+    is_active = forms.BooleanField(
+        label="Active", required=False, initial=True, help_text="Off: it starts nothing."
     )
-    timezone = forms.CharField(
-        label="Time zone", max_length=60, initial="UTC", help_text="For example Europe/Berlin."
-    )
-    input = JSONInput(
-        label="Input",
+
+
+class HookForm(TriggerForm):
+    """What a trigger with a public address has besides."""
+
+    requires_signature = forms.BooleanField(
+        label="Calls must be signed",
         required=False,
-        initial=dict,
-        widget=forms.Textarea(attrs={"rows": 4, "class": "monospace"}),
-        help_text="The input of each run as a JSON object; {} takes what the source holds.",
+        initial=True,
+        help_text="As Standard Webhooks has it, with a secret that is shown once. Without, who "
+        "knows the address can call it.",
     )
-    is_active = forms.BooleanField(label="Active", required=False, initial=True)
 
-    def clean_input(self) -> dict[str, Any]:
-        """Refuse what is not an object."""
-        value = self.cleaned_data["input"] or {}
-        if not isinstance(value, dict):
-            raise forms.ValidationError('Write a JSON object, for example {"content": "..."}.')
-        return value
 
-    def clean(self) -> dict[str, Any]:
-        """Let the trigger's own check judge cron expression and time zone together."""
-        values = self.cleaned_data
-        try:
-            triggers.clean_settings("schedule", self.settings())
-        except ValueError as error:
-            self.add_error("cron", str(error))
-        return values
+class ChainForm(forms.Form):
+    """Which automation starts this one, and how its destination is called."""
 
-    def settings(self) -> dict[str, Any]:
-        """Return the trigger's settings."""
-        values = self.cleaned_data
-        return {name: values.get(name) or "" for name in ("cron", "timezone")} | {
-            "input": values.get("input") or {}
-        }
+    upstream = forms.ModelChoiceField(
+        Automation.objects.none(),
+        label="After",
+        to_field_name="slug",
+        empty_label="Choose",
+        help_text="The automation whose outputs start this one.",
+    )
+    name = forms.CharField(
+        label="Name of the destination",
+        max_length=80,
+        help_text="How the other automation's page calls it.",
+    )
+
+    def __init__(self, automation: Automation, data: Any = None) -> None:
+        super().__init__(data, initial={"name": automation.name[:80]})
+        others = Automation.objects.exclude(pk=automation.pk).order_by("name")
+        self.fields["upstream"].queryset = others  # type: ignore[attr-defined]
 
 
 def settings_form(

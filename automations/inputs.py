@@ -6,41 +6,45 @@ import os
 from collections.abc import Iterable
 from typing import Any, BinaryIO
 
-from django.conf import settings
-
+from automations import documents, schemas
+from automations.documents import Kind
 from automations.errors import Problem, WrongState
 from automations.models import Automation
-from automations.text import clean_text, decode_text, human_size, load_json
+from automations.text import clean_text, human_size, load_json
 
 
 def input_from_file(automation: Automation, file: BinaryIO, *, name: str) -> dict[str, Any]:
     """Return the input that a file makes; reads no more than the limit allows.
 
-    Plain text is `{"content": text}`. A `.json` file, or a JSON object given to an automation
-    that takes other fields than `content`, is the input itself.
+    Plain text is `{"content": text}`, and so is the text of a document (PDF, DOCX, HTML, CSV,
+    JSON lines), told by its ending. A `.json` file, or a JSON object given to an automation that
+    takes other fields than `content`, is the input itself.
 
     Raises:
         Problem: too large, not text, or not the JSON it should be (source_error).
     """
-    limit = settings.MAX_INPUT_BYTES
+    kind = documents.likely_kind(name)
+    limit = documents.limit_of(kind)
     data = file.read(limit + 1)
     if len(data) > limit:
-        size = _size_of(file)
+        size = _size_of(file, limit)
         message = (
             f"{name} has {size}; at most {human_size(limit)} are allowed, so shorten or split it."
         )
         raise Problem(message, category="source_error", code="too_large")
-    text = clean_text(decode_text(data, name=name)).text
+    text = clean_text(documents.text_of(name, data, otherwise=Kind.TEXT)).text
+    if kind is not Kind.TEXT:
+        return input_from_text(automation, text)
     if name.lower().endswith(".json"):
         return _json_object(text, name)
     if not automation.takes_plain_text and text.lstrip().startswith("{"):
         return _json_object(text, name)
-    return {_text_field(automation): text}
+    return input_from_text(automation, text)
 
 
-def _size_of(file: BinaryIO) -> str:
+def _size_of(file: BinaryIO, limit: int) -> str:
     if not file.seekable():
-        return f"more than {human_size(settings.MAX_INPUT_BYTES)}"
+        return f"more than {human_size(limit)}"
     return human_size(file.seek(0, os.SEEK_END))
 
 
@@ -77,10 +81,16 @@ def typed_value(automation: Automation, name: str, value: str) -> Any:
         raise WrongState(f"{name} takes a value of type {kind}; {value!r} is none.") from error
 
 
-def _text_field(automation: Automation) -> str:
-    """Return the field a plain text goes to: content, else the first one."""
-    names = automation.input_names
-    return "content" if "content" in names or not names else names[0]
+def input_from_text(automation: Automation, text: str) -> dict[str, Any]:
+    """Return the input that a plain text makes: `content`, else the first text field."""
+    return placed({"content": text}, automation.input_schema)
+
+
+def placed(data: dict[str, Any], schema: schemas.Schema) -> dict[str, Any]:
+    """Return what a source has read, its text in the field that the automation has for it."""
+    if list(data) != ["content"]:
+        return data
+    return {schemas.text_field(schema): data["content"]}
 
 
 def _json_object(text: str, name: str) -> dict[str, Any]:

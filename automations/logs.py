@@ -9,7 +9,14 @@ from automations.redaction import redact
 
 
 def _redacted(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    return {k: redact(v) if isinstance(v, str) else v for k, v in event.items()}
+    return {name: _told(value) for name, value in event.items()}
+
+
+def _told(value: Any) -> Any:
+    """Return a value without secrets; an object (a request has its address in it) as its text."""
+    if value is None or isinstance(value, (bool, int, float, list, dict)):
+        return value
+    return redact(str(value))
 
 
 _SHARED: list[structlog.types.Processor] = [

@@ -6,6 +6,7 @@ from django.db import transaction
 from django_q.tasks import async_task
 
 PUMP = "automations.tasks.pump"
+TEND = "automations.tasks.tend_batch"
 
 
 def ring() -> None:
@@ -16,3 +17,8 @@ def ring() -> None:
 def ring_on_commit() -> None:
     """Ring once the surrounding transaction has committed."""
     transaction.on_commit(partial(ring))
+
+
+def tend_on_commit(batch_id: int) -> None:
+    """Ask a worker to get on with a batch once the surrounding transaction has committed."""
+    transaction.on_commit(partial(async_task, TEND, batch_id, group="batch"))

@@ -49,6 +49,11 @@ _SHAPES = tuple(
             ("eyj",),
             r"\beyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?",
         ),
+        # automations/bearer.py makes these
+        ("Lifecycle token", ("lc_",), r"\blc_[A-Za-z0-9]{46}\b"),
+        # automations/services/hooks.py and automations/signing.py make these
+        ("hook address", ("/hooks/",), r"(?<=/hooks/)[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])"),
+        ("webhook secret", ("whsec_",), r"\bwhsec_[A-Za-z0-9+/]{32,}={0,2}"),
         ("AWS key id", ("akia", "asia"), r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
         (
             "GitHub token",

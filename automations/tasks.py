@@ -20,3 +20,25 @@ def test_provider(provider_id: int) -> str:
     from automations.engine.testing import test_provider
 
     return test_provider(provider_id)
+
+
+def test_connection(model: str, pk: int) -> str:
+    """Reach a source or destination as it is stored and keep what was found."""
+    from automations.engine.connection_tests import test_connection
+
+    return test_connection(model, pk)
+
+
+def send_test_message(destination_id: int) -> str:
+    """Send one message that says it is a test to where people read it."""
+    from automations.engine.connection_tests import send_test_message
+
+    return send_test_message(destination_id)
+
+
+def tend_batch(batch_id: int) -> str:
+    """Get on with a batch: load its rows, hold its runs or let them go; safe to repeat."""
+    from automations.engine import signs
+    from automations.services import tend_batch
+
+    return tend_batch(batch_id, stopping=signs.told_to_drain)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
+from automations import connectors
 from automations.models import Delivery, Run
 
 TITLES = ("Queued", "Source", "Input checks", "Model", "Output checks", "Delivery")
@@ -21,7 +20,6 @@ STAGE_OF = {
     Run.Step.CHECK: OUTPUT,
     Run.Step.DELIVER: DELIVERY,
 }
-FILES = "file"
 LINES_OF = {SOURCE: "source", MODEL: "model", OUTPUT: "check", DELIVERY: "deliver"}
 SHAPES = {
     "done": "tick", "failed": "cross", "stopped": "dash", "current": "spinner",
@@ -65,17 +63,6 @@ class Stage:
     @property
     def tone(self) -> str:
         return {"failed": "bad", "done": "done", "stopped": "off"}.get(self.state, "")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the trace: what was done, when, for how long, with what result."""
-
-    title: str
-    at: datetime | None
-    ms: int
-    note: str
-    tone: str
 
 
 def track(run: Run, deliveries: Sequence[Delivery]) -> list[Stage]:
@@ -153,25 +140,6 @@ def _sent(run: Run, deliveries: Sequence[Delivery]) -> str:
     return f"{arrived} of {len(deliveries)} delivered"
 
 
-def lines(run: Run) -> list[Line]:
-    """Return the run's trace, oldest first."""
-    titles = {
-        "source": "Read the source",
-        "model": "Asked the model",
-        "check": "Checked the answer",
-    }
-    return [
-        Line(
-            titles.get(line["step"], "Delivered"),
-            parse_datetime(line["at"]),
-            line["ms"],
-            line.get("note", ""),
-            "warn" if line.get("note") and line["step"] in ("check", "deliver") else "info",
-        )
-        for line in run.trace
-    ]
-
-
 def advice(run: Run) -> str:
     """Return what to do about a failed run; an empty string for others."""
     if run.status != Run.Status.FAILED:
@@ -185,8 +153,8 @@ def advice(run: Run) -> str:
 def can_repeat(run: Run) -> bool:
     """Tell whether there is an input to run again: kept with the run, or in a file to read."""
     source = getattr(run.automation, "source", None)
-    readable = bool(run.source_item) and source is not None and source.kind == FILES
-    return readable or bool(run.input_data)
+    readable = source is not None and connectors.sources.get(source.kind).lists()
+    return (readable and bool(run.source_item)) or bool(run.input_data)
 
 
 def elapsed_s(run: Run) -> int:

@@ -1,20 +1,63 @@
-"""Why a queued run has not begun: what is in its way, else its place in the queue."""
+"""What keeps runs from beginning: a queued run's obstacles, its place, providers not called."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Q
 from django.utils import timezone
 
-from automations.models import Control, Run, Worker
+from automations.models import Control, Provider, Run, Worker
 
 COUNTED = 100
+COUNTED_FOR_ALL = 1_000
+BEFORE_ANSWER = (Run.Step.SOURCE, Run.Step.MODEL)
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A provider that is not called: since when, why, how many runs wait, and what to do."""
+
+    provider: Provider
+    since: datetime
+    reason: str
+    waiting: str
+    advice: str
+
+
+def stopped_providers(only: int | None = None) -> list[Stopped]:
+    """Return the providers whose circuit is open, all or the one with this key."""
+    opened = Provider.objects.exclude(circuit_opened_at=None)
+    chosen = opened if only is None else opened.filter(pk=only)
+    return [
+        Stopped(provider, since, provider.circuit_reason, _waiting_for(provider), _advice(provider))
+        for provider in chosen
+        if (since := provider.failing_since or provider.circuit_opened_at)
+    ]
+
+
+def _waiting_for(provider: Provider) -> str:
+    runs = Run.objects.queued().filter(
+        provider=provider, priority__gt=Run.HELD, step__in=BEFORE_ANSWER
+    )
+    count = runs.order_by()[: COUNTED_FOR_ALL + 1].count()
+    if count > COUNTED_FOR_ALL:
+        return f"more than {COUNTED_FOR_ALL:,} runs wait"
+    return "1 run waits" if count == 1 else f"{count:,} runs wait"
+
+
+def _advice(provider: Provider) -> str:
+    if provider.circuit_is_outage:
+        return "It is tried again every 30 seconds; runs go on by themselves when it answers."
+    return "Mend that, then test the provider on its page; runs go on when the test passes."
 
 
 def obstacles(run: Run) -> list[str]:
     """Return what keeps a queued run from beginning, the weightiest first; empty for others."""
     if run.status != Run.Status.QUEUED:
         return []
-    found = [_halted(), _paused(run), _worker(), _provider(run), _later(run)]
+    found = [_halted(), _paused(run), _held(run), _worker(), _provider(run), _later(run)]
     return [sentence for sentence in found if sentence]
 
 
@@ -32,6 +75,16 @@ def _paused(run: Run) -> str:
     return f"{name} is paused; resume it to let this run begin." if run.automation.is_paused else ""
 
 
+def _held(run: Run) -> str:
+    if run.priority > Run.HELD or run.batch is None:
+        return ""
+    if run.batch.is_paused:
+        return f"Its batch, {run.batch.name}, is paused; resume that to let this run begin."
+    if run.batch.stopped_because:
+        return f"Its batch, {run.batch.name}, was stopped at a bad run; decide on its page."
+    return f"Its batch, {run.batch.name}, tries a few runs first; this one follows them."
+
+
 def _worker() -> str:
     if Worker.alive().exists():
         return ""
@@ -40,8 +93,13 @@ def _worker() -> str:
 
 def _provider(run: Run) -> str:
     provider = run.provider
-    if provider is None or run.step not in (Run.Step.SOURCE, Run.Step.MODEL):
+    if provider is None or run.fault or run.step not in BEFORE_ANSWER:
         return ""
+    if provider.circuit_is_outage:
+        return (
+            f"{provider} keeps failing, so runs wait; it is tried again every 30 seconds, and this "
+            f"run goes on by itself when it answers. Last time: {provider.circuit_reason}"
+        )
     if provider.circuit_is_open:
         return f"{provider} is not called until it is mended or tested: {provider.circuit_reason}"
     if provider.paused_until and provider.paused_until > timezone.now():

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import baselines, latency, machine, throughput
+from benchmarks import baselines, fairness, grounding, latency, machine, throughput
 from benchmarks.plan import FULL, LATENCY_S, QUICK, Plan
 from benchmarks.processes import ROOT, ProcessFailed
 from benchmarks.report import table
@@ -22,16 +22,34 @@ from benchmarks.throughput import Load
 def main() -> int:
     """Measure what the command line asks for; return the exit code."""
     options = _options()
+    if options.what == "grounding":
+        return _grounding_only()
     try:
         result = measure(QUICK if options.quick else FULL, only=options.database)
     except ProcessFailed as failure:
         print(failure, file=sys.stderr)
         return 1
+    result["grounding"] = _measure_grounding()
     path = _keep(result)
-    print(f"\n{table(result)}\n\nRaw figures: {path.relative_to(ROOT)}")
+    print(f"\n{table(result)}\n\n{grounding.table(result['grounding'])}")
+    print(f"\nRaw figures: {path.relative_to(ROOT)}")
     if result["missing"]:
         print(f"\nPostgreSQL WAS NOT MEASURED. {result['missing']}", file=sys.stderr)
     return 0
+
+
+def _grounding_only() -> int:
+    began = datetime.now(UTC).isoformat(timespec="seconds")
+    figures = _measure_grounding()
+    result = {"began_at": began, "plan": {"name": "grounding"}, "machine": machine.describe()}
+    path = _keep({**result, "grounding": figures})
+    print(f"{grounding.table(figures)}\n\nRaw figures: {path.relative_to(ROOT)}")
+    return 0
+
+
+def _measure_grounding() -> dict[str, Any]:
+    _say("grounding")
+    return grounding.measure()
 
 
 def measure(plan: Plan, *, only: str = "") -> dict[str, Any]:
@@ -39,6 +57,9 @@ def measure(plan: Plan, *, only: str = "") -> dict[str, Any]:
     began, load = datetime.now(UTC), machine.load_average()
     with places(only=only) as (found, missing):
         databases = [_measure_throughput(place, plan) for place in found]
+        for place, database in zip(found, databases, strict=True):
+            _say(f"{place.name}, a person among a batch of {plan.fairness_batch:,}")
+            database["fairness"] = fairness.measure(place, plan)
         _say("button to first call")
         waited = latency.measure(found, plan)
         for database in databases:
@@ -96,7 +117,9 @@ def _keep(result: dict[str, Any]) -> Path:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="less than two minutes")
+    whole = "all (minutes) or grounding (seconds)"
+    parser.add_argument("what", nargs="?", choices=["all", "grounding"], default="all", help=whole)
+    parser.add_argument("--quick", action="store_true", help="about three minutes")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="", help="only one")
     return parser.parse_args()
 

@@ -32,3 +32,13 @@ def rate_steady(completed_s: Sequence[float], *, wave: int) -> float:
 def ideal_rate(*, concurrency: int, latency_s: float) -> float:
     """Return the runs a second at which `concurrency` calls are always under way."""
     return concurrency / latency_s
+
+
+def wilson_lower(hits: int, tries: int, *, z: float = 1.96) -> float:
+    """Return the lower 95 % bound of a share (Wilson 1927); 0 without tries."""
+    if not tries:
+        return 0.0
+    share, spread = hits / tries, z * z / tries
+    centre = share + spread / 2
+    root = math.sqrt(share * (1 - share) * z * z / tries + spread * spread / 4)
+    return (centre - root) / (1 + spread)

@@ -19,6 +19,8 @@ class Plan:
     warm_submissions: int
     cold_submissions: int
     baseline_runs: int
+    fairness_batch: int
+    fairness_presses: int
     patience_s: float  # waited for a calm machine before each repetition
 
 
@@ -31,6 +33,8 @@ FULL = Plan(
     warm_submissions=40,
     cold_submissions=10,
     baseline_runs=60,
+    fairness_batch=10_000,
+    fairness_presses=40,
     patience_s=6.0,
 )
 QUICK = Plan(
@@ -42,5 +46,7 @@ QUICK = Plan(
     warm_submissions=10,
     cold_submissions=2,
     baseline_runs=20,
+    fairness_batch=10_000,
+    fairness_presses=15,
     patience_s=0.0,
 )

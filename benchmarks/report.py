@@ -39,6 +39,11 @@ def _waited(figures: dict[str, Any]) -> str:
     return f"{figures['p50_ms']:.0f} / {figures['p95_ms']:.0f} ms"
 
 
+def _queued_up(figures: dict[str, Any]) -> str:
+    ended = figures["queued_up_ms"] >= figures["queued_up_patience_ms"]
+    return f"{'more than ' if ended else ''}{figures['queued_up_ms'] / 1000:.0f} s"
+
+
 def _baseline(figures: dict[str, Any]) -> str:
     cpu = figures.get("cpu_ms_per_run", figures.get("cpu_ms_per_run_with_boot", 0))
     return f"{figures['runs_per_s_steady']:.1f} runs/s, {cpu:.0f} ms CPU per run"
@@ -87,6 +92,16 @@ ROWS: list[tuple[str, str, Callable[[dict[str, Any]], str]]] = [
         "the same, its pump asleep: p50 / p95",
         "p95 < 250 ms",
         lambda d: _waited(d["latency"]["asleep"]),
+    ),
+    (
+        "button to first call among a batch of 10,000: p50 / p95",
+        "p95 < 2 s",
+        lambda d: _waited(d["fairness"]),
+    ),
+    (
+        "for comparison: queued up behind that batch",
+        "",
+        lambda d: _queued_up(d["fairness"]),
     ),
     (
         "our own CPU per run, 64 at once",

@@ -21,9 +21,14 @@ env = environ.FileAwareEnv(
     FILE_ROOTS=(list, []),
     OUTBOUND_ALLOW_DESTINATIONS=(list, []),
     OUTBOUND_ALLOW_PROVIDERS=(list, []),
+    OUTBOUND_ALLOW_SOURCES=(list, []),
     WORKER_PUMPS=(int, 1),
     PUMP_CONCURRENCY=(int, 64),
     RUN_LEASE_S=(float, 30.0),
+    API_REQUESTS_PER_MINUTE=(int, 600),
+    PROXY_HOPS=(int, 0),
+    MAX_BATCH_BYTES=(int, 200 * 1024 * 1024),
+    BATCH_DIR=(str, ""),
 )
 environ.FileAwareEnv.read_env(str(BASE_DIR / ".env"), overwrite=False)
 
@@ -65,6 +70,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "automations.middleware.json_only",
+    "automations.middleware.note_origin",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -168,11 +175,19 @@ RUN_LEASE_S = env("RUN_LEASE_S")
 EMBEDDED_DIR = VAR_DIR / "embedded"
 LOCKS_DIR = VAR_DIR / "locks"
 MAX_INPUT_BYTES = 5 * 1024 * 1024
+MAX_UPLOAD_BYTES = 20 * 1024 * 1024  # of a PDF or DOCX; the text in it keeps to the line above
+BATCH_DIR = Path(env("BATCH_DIR") or VAR_DIR / "batches")
+MAX_BATCH_BYTES = env("MAX_BATCH_BYTES")
 OUTBOUND_ALLOW = {
     "destination": env("OUTBOUND_ALLOW_DESTINATIONS"),
     "provider": env("OUTBOUND_ALLOW_PROVIDERS"),
+    "source": env("OUTBOUND_ALLOW_SOURCES"),
 }
 FIELD_ENCRYPTION_KEYS = env("FIELD_ENCRYPTION_KEY")
+
+# --- the API -------------------------------------------------------------------------------
+API_REQUESTS_PER_MINUTE = env("API_REQUESTS_PER_MINUTE")
+PROXY_HOPS = env("PROXY_HOPS")
 
 # --- people --------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
@@ -204,6 +219,12 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+FILE_UPLOAD_HANDLERS = [
+    "automations.uploads.CappedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 6 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 DATA_UPLOAD_MAX_NUMBER_FILES = 10

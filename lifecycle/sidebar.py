@@ -88,7 +88,7 @@ SIDEBAR: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Operate",
         (
             _listed("Runs", "run", "automations.run", "runs", section="/runs/"),
-            _listed("Batches", "batch", "automations.batch", section="/batches/"),
+            _listed("Batches", "batch", "automations.batch", "batches", section="/batches/"),
             Entry("Dashboard", "chart", ("dashboard",), "automations.run"),
         ),
     ),
@@ -105,6 +105,7 @@ SIDEBAR: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Settings",
         (
             _listed("Providers", "provider", "automations.provider"),
+            Entry("API tokens", "key", ("tokens",), "automations.apitoken", section="/tokens/"),
             _listed("People", "user", "auth.user"),
             Entry("All settings", "settings", ("admin:index",)),
         ),

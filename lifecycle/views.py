@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from automations import services
 from automations.models import Automation, Run, Worker
+from automations.waiting import stopped_providers
 from lifecycle.demo import loading
 
 MOST = 200
@@ -36,6 +37,7 @@ def portfolio(request: HttpRequest) -> HttpResponse:
         "title": "Automations",
         "rows": _with_last_runs(automations),
         "waiting": _waiting(),
+        "stopped": stopped_providers(),
         **rights,
     }
     return render(request, "lifecycle/portfolio.html", context)

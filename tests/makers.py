@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.utils import timezone
 
+from automations import bearer
 from automations.connectors.base import Outside, Parcel
 from automations.models import (
+    SCOPES,
+    ApiToken,
     Automation,
     Delivery,
     Destination,
@@ -93,6 +98,19 @@ def make_run(version: Version | None = None, **values: Any) -> Run:
 def make_delivery(run: Run, destination: Destination, **values: Any) -> Delivery:
     key = Delivery.key_for(run.pk, destination.pk)
     return Delivery.objects.create(run=run, destination=destination, key=key, **values)
+
+
+def make_token(user: User, *scopes: str, **values: Any) -> tuple[ApiToken, str]:
+    """Make a token with all scopes, or those named; return it and its text."""
+    made = bearer.make_token()
+    defaults: dict[str, Any] = {
+        "name": "A program",
+        "prefix": made.prefix,
+        "secret_hash": made.secret_hash,
+        "scopes": list(scopes or SCOPES),
+        "expires_at": timezone.now() + timedelta(days=1),
+    }
+    return ApiToken.objects.create(user=user, **{**defaults, **values}), made.text
 
 
 def make_outside(http: OutboundClient | None = None) -> Outside:

@@ -25,6 +25,7 @@ from lifecycle.settings import SQLITE_OPTIONS, STORAGES  # noqa: E402
 (SCRATCH / "files").mkdir(exist_ok=True)
 LOCKS_DIR = SCRATCH / "locks"
 EMBEDDED_DIR = SCRATCH / "embedded"
+BATCH_DIR = SCRATCH / "batches"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 # A test database need not survive a power cut, and each transactional test empties it.

@@ -123,7 +123,9 @@ class DeliveryAdmin(HistoryAdmin):
 class AuditEventAdmin(HistoryAdmin):
     """Who did what, when."""
 
-    list_display = ["at", "by_name", "action", "object_name", "object_type", "after"]
+    list_display = [
+        "at", "by_name", "action", "object_name", "object_type", "after", "address", "token",
+    ]  # fmt: skip
     list_filter = ["object_type"]
 
 

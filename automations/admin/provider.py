@@ -87,7 +87,7 @@ class ProviderAdmin(AuditedAdmin):
     def state(self, provider: Provider) -> SafeString:
         """Show whether calls go on."""
         if provider.circuit_is_open:
-            return pill("failed", "Stopped")
+            return pill("failed", "Failing" if provider.circuit_is_outage else "Stopped")
         return pill("paused") if provider.is_paused else pill("live", "Ready")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

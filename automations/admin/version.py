@@ -13,56 +13,10 @@ from django.utils.safestring import SafeString
 
 from automations import messages, validators
 from automations.admin.base import JSON_FIELDS, AuditedAdmin
-from automations.admin.labels import LabelledFormSet
 from automations.errors import Problem
 from automations.models import ValidatorRule, Version
 from automations.schemas import fields_of
-from automations.strict_json import JSONInput
 from automations.templatetags.ui import pill
-
-
-class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """One check; its kinds come from the registry."""
-
-    kind = forms.ChoiceField(choices=validators.registry.choices)
-    settings = JSONInput(
-        required=False,
-        initial=dict,
-        widget=forms.Textarea(attrs={"rows": 2, "class": "monospace"}),
-        help_text="JSON; empty takes the usual bounds.",
-    )
-
-    class Meta:
-        model = ValidatorRule
-        fields = ["direction", "kind", "settings", "position"]
-
-    def clean_settings(self) -> Any:
-        """Take nothing for no settings."""
-        return self.cleaned_data["settings"] or {}
-
-
-class RuleInline(admin.TabularInline):  # type: ignore[type-arg]  # not generic at run time
-    """The checks of a version; changed only while it is a draft."""
-
-    model = ValidatorRule
-    form = RuleForm
-    formset = LabelledFormSet
-    verbose_name = "check"
-    verbose_name_plural = "checks"
-    classes = ["tab"]
-    extra = 0
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only a draft's checks change."""
-        return is_draft(obj) and super().has_change_permission(request, obj)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only a draft gets new checks."""
-        return is_draft(obj) and super().has_add_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only a draft loses checks."""
-        return is_draft(obj) and super().has_delete_permission(request, obj)
 
 
 def is_draft(version: Version | None) -> bool:
@@ -80,7 +34,6 @@ class VersionAdmin(AuditedAdmin):
     list_select_related = ["automation", "provider", "created_by"]
     sortable_by = ()
     actions = None
-    inlines = [RuleInline]
     formfield_overrides = {
         **JSON_FIELDS,
         models.TextField: {"widget": forms.Textarea(attrs={"rows": 8})},
@@ -163,11 +116,19 @@ def page_context(version: Version | None, request: HttpRequest) -> dict[str, Any
     return {
         "state": state_of(version),
         "preview": preview_of(version),
+        "checks": [checked_by(rule) for rule in version.validator_rules.all()],
+        "may_check": request.user.has_perm("automations.change_validatorrule"),
         "names": version.automation.input_names,
         "may_publish": request.user.has_perm("automations.publish_version"),
         "may_release": request.user.has_perm(f"automations.{needed}"),
         "may_draft": request.user.has_perm("automations.add_version"),
     }
+
+
+def checked_by(rule: ValidatorRule) -> tuple[str, str, str]:
+    """Return a check's direction, label and settings in words."""
+    kind = validators.registry.get(rule.kind)
+    return rule.get_direction_display(), kind.label, kind.summary(rule.settings)
 
 
 def preview_of(version: Version) -> list[messages.Message]:

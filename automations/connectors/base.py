@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 
 from automations.errors import Problem
+from automations.text import one_line
 
 if TYPE_CHECKING:  # the web process shows connectors and need not load an HTTP client
     from automations.outbound import OutboundClient
@@ -20,6 +21,8 @@ if TYPE_CHECKING:  # the web process shows connectors and need not load an HTTP 
 IDEMPOTENT = "idempotent"
 AT_LEAST_ONCE = "at_least_once"
 AT_MOST_ONCE = "at_most_once"
+SAMPLE_CHARS = 2_000
+SHOWN_ITEMS = 10
 
 PROMISES = {
     IDEMPOTENT: "Sent again after a failure; the receiver keeps one copy.",
@@ -37,31 +40,46 @@ class Item:
     """One thing that a source can give: the key by which it is read, and how people know it.
 
     `data` is the input itself where listing has read it already (a feed); the run then begins
-    with it instead of reading the source again.
+    with it instead of reading the source again. `caused_by` is the run whose output it
+    is, `depth` how many automations stand before its own run in their chain.
     """
 
     key: str
     label: str
     data: dict[str, Any] | None = None
+    caused_by: int | None = None
+    depth: int = 0
 
 
 class Source(ABC):
     """Where input comes from, under settings that its form has accepted.
 
-    `remembers`: an item that was taken once is not taken again by triggers or by “Run now”.
+    `remembers`: an item that was taken once is not taken again by triggers or by “Run now”;
+    `items` then gives the newest first, and of what is there at the first time only the
+    `first_take` newest are taken. `listed_here`: listing asks nobody but this machine.
     """
 
     kind: ClassVar[str]
     label: ClassVar[str]
     help: ClassVar[str]
     settings_form: ClassVar[type[forms.Form]] = NoSettings
+    listed_here: ClassVar[bool] = True
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings
 
+    @classmethod
+    def lists(cls) -> bool:
+        """Tell whether this kind has items of its own, so that nobody need bring an input."""
+        return cls.items is not Source.items
+
     @property
     def remembers(self) -> bool:
         return False
+
+    @property
+    def first_take(self) -> int | None:
+        return None
 
     @classmethod
     @abstractmethod
@@ -83,6 +101,35 @@ class Source(ABC):
             category="source_error",
             code="no_input",
         )
+
+    def test(self) -> tuple[str, dict[str, Any]]:
+        """Reach the source and read its first item; return what was found, and a sample.
+
+        Blocking. Raises `Problem` (source_error).
+        """
+        if not self.lists():
+            return "There is nothing to reach: each run brings its own input.", {}
+        items = self.items()
+        return found_in_words(self, items, items)
+
+
+def found_in_words(
+    source: Source, items: Sequence[Item], fresh: Sequence[Item]
+) -> tuple[str, dict[str, Any]]:
+    """Read the first of `fresh` and say what all of them are; `items` counts the taken ones too."""
+    counted = "1 item" if len(items) == 1 else f"{len(items):,} items"
+    if len(fresh) < len(items):
+        counted += f", {len(fresh):,} of them new"
+    sample: dict[str, Any] = {"total": len(items), "new": len(fresh)}
+    if not fresh:
+        nothing = "There is nothing to read now" if not items else f"{counted}; nothing to read now"
+        return f"{nothing}.", sample
+    first = fresh[0]
+    data = source.read(first.key) if first.data is None else first.data
+    text = "\n".join(value for value in data.values() if isinstance(value, str))
+    sample |= {"text": text[:SAMPLE_CHARS], "items": [item.label for item in fresh[:SHOWN_ITEMS]]}
+    label = one_line(first.label, limit=80)
+    return f"{counted}; the first is {label}, {len(text):,} characters.", sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +182,8 @@ class Destination(ABC):
     settings_form: ClassVar[type[forms.Form]] = NoSettings
     leaves: ClassVar[bool] = True
     """Whether output leaves this installation's database, so that approval makes sense."""
+    read_by_people: ClassVar[bool] = False
+    """Whether a message of ours is read by people, so that a test message makes sense."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings = settings

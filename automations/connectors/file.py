@@ -1,4 +1,4 @@
-"""Source and destination: text files below the folders that the installation allows."""
+"""Destination: files below the folders that the installation allows."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ from automations import prompts, storage
 from automations.connectors.base import (
     IDEMPOTENT,
     Destination,
-    Item,
     Outside,
     Parcel,
     Receipt,
-    Source,
 )
 from automations.connectors.problems import DeliveryProblem
-from automations.text import clean_data, clean_text, decode_text
+from automations.text import clean_data, clean_text
 
 PATH_NAMES = ("run_id", "automation", "date", "key")
 EXAMPLE = {"run_id": "1", "automation": "automation", "date": "2026-01-31", "key": "key"}
@@ -30,45 +28,6 @@ UNIQUE_NAMES = frozenset({"run_id", "key"})
 RETRIED = frozenset({"disk_full", "io_error"})
 
 _UNSAFE_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
-
-
-class FileSourceForm(forms.Form):
-    """Which files are read."""
-
-    path = forms.CharField(
-        label="Path",
-        max_length=500,
-        help_text="A file or a pattern below the allowed folders, for example articles/*.md "
-        "or articles/**/*.txt.",
-    )
-
-    def clean_path(self) -> str:
-        """Refuse a path that can never be read."""
-        path: str = self.cleaned_data["path"]
-        if faults := storage.check_path(path):
-            raise forms.ValidationError(faults)
-        return path
-
-
-class FileSource(Source):
-    """Files below the allowed roots; each becomes the input field `content`."""
-
-    kind = "file"
-    label = "Files"
-    help = "Text files below the folders that this installation allows."
-    settings_form = FileSourceForm
-
-    @classmethod
-    def summary(cls, settings: Mapping[str, Any]) -> str:
-        return f"reads {settings['path']} below {storage.root_names()}"
-
-    def items(self) -> list[Item]:
-        paths = storage.resolve_for_reading(self.settings["path"])
-        return [Item(key=key, label=key) for key in map(storage.key_of, paths)]
-
-    def read(self, key: str) -> dict[str, Any]:
-        data = storage.read_matching(self.settings["path"], key)
-        return {"content": decode_text(data, name=key)}
 
 
 class FileDestinationForm(forms.Form):
@@ -108,7 +67,7 @@ class FileDestination(Destination):
 
     async def deliver(self, parcel: Parcel, outside: Outside) -> Receipt:
         path = path_for(self.settings["path"], parcel)
-        content = _content(parcel, as_json=path.lower().endswith(".json"))
+        content = content_of(parcel, as_json=path.lower().endswith(".json"))
         try:
             written = await asyncio.to_thread(storage.write_atomically, path, content)
         except storage.StorageProblem as problem:
@@ -130,7 +89,8 @@ def path_for(template: str, parcel: Parcel) -> str:
     return prompts.render(template, safe)
 
 
-def _content(parcel: Parcel, *, as_json: bool) -> bytes:
+def content_of(parcel: Parcel, *, as_json: bool) -> bytes:
+    """Return a parcel as a file: its text, or its data as JSON."""
     if not as_json:
         return clean_text(parcel.text).text.encode()
     data = {"text": parcel.text} if parcel.data is None else parcel.data

@@ -7,12 +7,15 @@ from automations.connectors.base import Source
 
 
 class FormSource(Source):
-    """Input typed into the form that the automation's input schema describes."""
+    """Input that comes along: typed, sent to a webhook, with the API call, with the chain."""
 
     kind = "form"
-    label = "Form"
-    help = "The input is typed when a run is started, or comes with the API call."
+    label = "Comes with each run"
+    help = (
+        "The input comes with what starts the run: the form that a person fills in, the body of "
+        "a webhook call, the API, a batch file, or another automation that hands on its output."
+    )
 
     @classmethod
     def summary(cls, settings: Mapping[str, Any]) -> str:
-        return "input given with each run"
+        return "input given with each run: form, webhook, API or batch"

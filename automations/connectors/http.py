@@ -1,183 +1,182 @@
-"""Destination: a web address that takes the output as JSON."""
+"""Destination: a web address that takes the output as JSON or text, signed where asked."""
 
 from __future__ import annotations
 
+import base64
 import json
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 
+from automations import signing
+from automations.connectors import parcels
 from automations.connectors.base import (
     AT_MOST_ONCE,
     IDEMPOTENT,
     Destination,
     Outside,
     Parcel,
+    Preview,
     Receipt,
 )
-from automations.connectors.headers import (
-    PREFIX,
-    REFERENCE,
-    HeadersField,
-    reference_faults,
-    resolve,
-)
+from automations.connectors.headers import resolve
+from automations.connectors.http_form import METHODS, STANDARD, TEMPLATE, TEXT, HttpForm
 from automations.connectors.problems import DeliveryProblem
-from automations.outbound import (
-    Allowance,
-    OutboundFailed,
-    OutboundRefused,
-    Reply,
-    check_url,
-)
+from automations.connectors.promises import promise_of
+from automations.outbound import OutboundFailed, OutboundRefused, Reply
 from automations.pauses import pause_asked
-from automations.redaction import find_secrets, redact
-from automations.text import clean_data, one_line
+from automations.redaction import redact
+from automations.references import MARK
+from automations.text import clean_data, clean_text, one_line
 
+JSON_TYPE = "application/json"
 # The receiver says that it did nothing with the request.
 NOT_TAKEN = frozenset({408, 425, 429})
+GONE = 410
 # A call that failed for one of these causes fails in the same way again.
 LASTING = frozenset({"dns_error", "tls_error", "response_too_large", "unwanted_encoding"})
 
 
-class HttpForm(forms.Form):
-    """Where to send, with which headers, and what the receiver promises."""
-
-    url = forms.CharField(
-        label="Address",
-        max_length=2_000,
-        help_text="For example https://example.com/posts. Where the address itself is a secret, "
-        f"put it into an environment variable and write env:{PREFIX}NAME.",
-    )
-    headers = HeadersField(
-        label="Headers",
-        required=False,
-        help_text=f"One per line, for example Authorization: Bearer env:{PREFIX}TOKEN. "
-        "Secrets are read from the worker's environment and never stored here.",
-    )
-    honours_idempotency_key = forms.BooleanField(
-        label="The receiver honours Idempotency-Key",
-        required=False,
-        help_text="Tick it if the receiver keeps one copy of what it gets twice under one key. "
-        "Only then is a delivery with an unknown outcome repeated by itself.",
-    )
-    timeout_s = forms.IntegerField(
-        label="Time limit",
-        min_value=1,
-        max_value=300,
-        initial=30,
-        required=False,
-        help_text="Seconds until a delivery counts as failed; 30 when empty.",
-    )
-
-    def clean_url(self) -> str:
-        """Refuse an address that holds a secret or may not be called."""
-        url: str = self.cleaned_data["url"]
-        if url.startswith(REFERENCE):
-            faults = reference_faults(url)
-        elif find_secrets(url):
-            faults = [
-                "The address holds a secret; put it into an environment variable and write "
-                f"env:{PREFIX}NAME."
-            ]
-        else:
-            faults = _call_faults(url)
-        if faults:
-            raise forms.ValidationError(faults)
-        return url
-
-    def clean_timeout_s(self) -> int:
-        """Fill in the usual limit."""
-        return self.cleaned_data["timeout_s"] or 30
-
-
-def _call_faults(url: str) -> list[str]:
-    try:
-        check_url(url, allow=Allowance.for_purpose("destination"))
-    except OutboundRefused as refusal:
-        return [refusal.message]
-    return []
-
-
 @dataclass(frozen=True, slots=True)
-class _Call:
+class Call:
     """One request with its secrets in place, and those secrets, to be kept out of messages."""
 
+    method: str
     url: str
     headers: dict[str, str]
-    secrets: list[str]
+    body: bytes
+    secrets: list[str] = field(default_factory=list)
 
 
 class HttpDestination(Destination):
-    """POSTs `{"automation", "run_id", "output", "created_at"}` with an `Idempotency-Key`."""
+    """Sends the output under an `Idempotency-Key`, as the settings say."""
 
     kind = "http"
-    label = "Web address (HTTP POST)"
-    help = "Sends each output as JSON to a web address."
-    settings_form = HttpForm
+    label = "Web address (HTTP)"
+    help = "Sends each output as JSON or text to a web address, signed where you want it."
+    settings_form: ClassVar[type[forms.Form]] = HttpForm
 
     @classmethod
     def summary(cls, settings: Mapping[str, Any]) -> str:
         url: str = settings["url"]
-        return f"POSTs to {url if url.startswith(REFERENCE) else _host_of(url)}"
+        method = settings.get("method") or METHODS[0]
+        signed = ", signed" if settings.get("signing_secret") else ""
+        return f"{method}s to {url if url.startswith(MARK) else host_of(url)}{signed}"
 
     @property
     def promise(self) -> str:
-        return IDEMPOTENT if self.settings.get("honours_idempotency_key") else AT_MOST_ONCE
+        if self.settings.get("honours_idempotency_key"):
+            return IDEMPOTENT
+        return promise_of(self.settings)
 
     async def deliver(self, parcel: Parcel, outside: Outside) -> Receipt:
         call = self._call(parcel)
+        reply = await self._answer(call, outside)
+        if 200 <= reply.status < 300:
+            return _receipt(reply, call)
+        raise self._not_accepted(reply, call)
+
+    async def test(self, outside: Outside) -> str:
+        """Ask with OPTIONS, without body and secrets; whatever answers was reached."""
+        url, secret = resolve(self.settings["url"])
+        # A secret that is missing is worth a failed test; none of them is sent.
+        others = [resolve(value)[1] for value in (self.settings.get("headers") or {}).values()]
+        call = Call("OPTIONS", url, {}, b"", [secret, *others, *self._signers()])
+        reply = await self._answer(call, outside)
+        if 300 <= reply.status < 400 or reply.status == GONE:
+            raise self._not_accepted(reply, call)
+        return (
+            f"{host_of(call.url)} answers (OPTIONS: {reply.status}). Nothing was sent, so whether "
+            "it takes an output shows with the first one."
+        )
+
+    def preview(self, parcel: Parcel) -> Preview:
+        """Show the request; references stay references."""
+        url, method = self.settings["url"], self._method
+        headers = {**(self.settings.get("headers") or {}), **self._own_headers(parcel)}
+        if self.settings.get("signing_secret"):
+            headers |= {
+                "webhook-id": parcel.key,
+                "webhook-timestamp": "(the second in which it is sent)",
+                "webhook-signature": f"v1,(made with {self.settings['signing_secret']})",
+            }
+        lines = "\n".join(f"{name}: {redact(value)}" for name, value in headers.items())
+        body = self._body(parcel).decode()
+        parts = [("Request", f"{method} {url}"), ("Headers", lines), ("Body", body)]
+        return Preview(self.summary(self.settings), parts)
+
+    @property
+    def _method(self) -> str:
+        return self.settings.get("method") or METHODS[0]
+
+    def _own_headers(self, parcel: Parcel) -> dict[str, str]:
+        media = JSON_TYPE
+        if self.settings.get("body") == TEXT:
+            media = self.settings.get("content_type") or "text/plain; charset=utf-8"
+        return {"Content-Type": media, "Idempotency-Key": parcel.key}
+
+    def _body(self, parcel: Parcel) -> bytes:
+        shape = self.settings.get("body") or STANDARD
+        if shape == TEXT:
+            return clean_text(parcel.text).text.encode()
+        if shape == TEMPLATE:
+            return parcels.filled_json(self.settings["template"], parcel)
+        return body_of(parcel)
+
+    def _call(self, parcel: Parcel) -> Call:
+        url, url_secret = resolve(self.settings["url"])
+        resolved = {k: resolve(v) for k, v in (self.settings.get("headers") or {}).items()}
+        headers = {name: value for name, (value, _) in resolved.items()}
+        body, signers = self._body(parcel), self._signers()
+        headers |= self._own_headers(parcel) | _signature(parcel.key, body, signers)
+        secrets = [url_secret, *signers, *(secret for _, secret in resolved.values())]
+        return Call(self._method, url, headers, body, [secret for secret in secrets if secret])
+
+    def _signers(self) -> list[str]:
+        names = [self.settings.get(name) for name in ("signing_secret", "old_signing_secret")]
+        return [_as_signer(resolve(name)[1]) for name in names if name]
+
+    async def _answer(self, call: Call, outside: Outside) -> Reply:
         try:
-            reply = await outside.http.request(
-                "POST",
+            return await outside.http.request(
+                call.method,
                 call.url,
                 headers=call.headers,
-                body=body_of(parcel),
+                body=call.body,
                 deadline_s=self.settings.get("timeout_s") or 30,
             )
         except OutboundRefused as refusal:
             raise DeliveryProblem(refusal.message, code=refusal.code) from refusal
         except OutboundFailed as failure:
             raise self._unanswered(failure) from failure
-        if 200 <= reply.status < 300:
-            return _receipt(reply, call)
-        raise self._not_accepted(reply, call)
-
-    def _call(self, parcel: Parcel) -> _Call:
-        url, url_secret = resolve(self.settings["url"])
-        resolved = {k: resolve(v) for k, v in (self.settings.get("headers") or {}).items()}
-        secrets = [url_secret, *(secret for _, secret in resolved.values())]
-        headers = {name: value for name, (value, _) in resolved.items()}
-        headers |= {"Content-Type": "application/json", "Idempotency-Key": parcel.key}
-        return _Call(url, headers, [secret for secret in secrets if secret])
 
     def _unanswered(self, failure: OutboundFailed) -> DeliveryProblem:
-        repeatable = self.promise == IDEMPOTENT or not failure.maybe_sent
-        unknown = (
-            "" if repeatable else " It may have arrived all the same; look before sending again."
-        )
+        asks = self.promise == AT_MOST_ONCE and failure.maybe_sent
+        unknown = " It may have arrived all the same; look before sending again." if asks else ""
         return DeliveryProblem(
             failure.message + unknown,
             code=failure.code,
-            retry=repeatable and failure.code not in LASTING,
+            retry=not asks and failure.code not in LASTING,
             maybe_delivered=failure.maybe_sent,
         )
 
-    def _not_accepted(self, reply: Reply, call: _Call) -> DeliveryProblem:
+    def _not_accepted(self, reply: Reply, call: Call) -> DeliveryProblem:
         """Judge an answer other than 2xx: was it taken, and can another try help?"""
         broke = reply.status >= 500
-        unknown = broke and self.promise != IDEMPOTENT
+        unknown = broke and self.promise == AT_MOST_ONCE
         again = reply.status in NOT_TAKEN or (broke and not unknown)
         return DeliveryProblem(
-            f"{_host_of(call.url)} answered {reply.status}{_quote(reply, call)}; "
+            f"{host_of(call.url)} answered {reply.status}{quote(reply, call)}; "
             f"{_advice(reply.status, unknown=unknown, again=again)}.",
             code=f"http_{reply.status}",
             retry=again,
             retry_after_s=pause_asked(reply.headers) if again else None,
             maybe_delivered=unknown,
+            switch_off=reply.status == GONE,
         )
 
 
@@ -192,11 +191,39 @@ def body_of(parcel: Parcel) -> bytes:
     return json.dumps(clean_data(body), ensure_ascii=False).encode()
 
 
+def _as_signer(secret: str) -> str:
+    """Return a secret as signing takes it: any text that is not whsec_... is the key itself."""
+    if secret.startswith(signing.PREFIX):
+        return secret
+    return signing.PREFIX + base64.b64encode(secret.encode()).decode()
+
+
+def _signature(key: str, body: bytes, secrets: list[str]) -> dict[str, str]:
+    """Return the headers of the Standard Webhooks specification, a signature per secret."""
+    if not secrets:
+        return {}
+    now = int(time.time())
+    try:
+        made = [signing.sign(secret, key, now, body) for secret in secrets]
+    except ValueError as error:
+        raise DeliveryProblem(
+            "The signing secret is not usable, so nothing was sent; write it as whsec_ and base64.",
+            code="secret_refused",
+        ) from error
+    return {
+        "webhook-id": key,
+        "webhook-timestamp": str(now),
+        "webhook-signature": " ".join(made),
+    }
+
+
 def _advice(status: int, *, unknown: bool, again: bool) -> str:
     if unknown:
         return "it may have kept the output all the same, so look there before sending again"
     if again:
         return "it is tried again"
+    if status == GONE:
+        return "that address wants nothing any more, so the destination was switched off"
     if 300 <= status < 400:
         return "redirects are not followed, so set the address to the final one"
     if status in (401, 403):
@@ -204,18 +231,18 @@ def _advice(status: int, *, unknown: bool, again: bool) -> str:
     return "check the destination's address and what the receiver expects"
 
 
-def _receipt(reply: Reply, call: _Call) -> Receipt:
+def _receipt(reply: Reply, call: Call) -> Receipt:
     place = redact(reply.headers.get("location", ""), call.secrets)
-    reference = one_line(place, limit=500) or f"HTTP {reply.status} from {_host_of(call.url)}"
+    reference = one_line(place, limit=500) or f"HTTP {reply.status} from {host_of(call.url)}"
     return Receipt(reference=reference, detail={"status": reply.status})
 
 
-def _quote(reply: Reply, call: _Call) -> str:
+def quote(reply: Reply, call: Call) -> str:
     """Quote the beginning of the answer, secrets taken out first."""
     line = one_line(redact(reply.body.decode("utf-8", "replace"), call.secrets))
     return f" (“{line}”)" if line else ""
 
 
-def _host_of(url: str) -> str:
+def host_of(url: str) -> str:
     """Return a URL's host: paths and queries may hold what does not belong in messages."""
     return one_line(url.partition("://")[2].partition("/")[0].partition("?")[0], limit=80)

@@ -8,7 +8,7 @@ class DeliveryProblem(Problem):
 
     `retry`: trying again can help; `retry_after_s`: the receiver asked for this pause;
     `maybe_delivered`: the receiver may have it all the same, so nobody but an idempotent
-    destination may be sent it again unasked.
+    destination may be sent it again unasked; `switch_off`: the receiver wants nothing any more.
     """
 
     def __init__(
@@ -19,8 +19,10 @@ class DeliveryProblem(Problem):
         retry: bool = False,
         retry_after_s: float | None = None,
         maybe_delivered: bool = False,
+        switch_off: bool = False,
     ) -> None:
         super().__init__(message, category="delivery_error", code=code)
         self.retry = retry
         self.retry_after_s = retry_after_s
         self.maybe_delivered = maybe_delivered
+        self.switch_off = switch_off

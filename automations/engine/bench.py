@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -32,23 +32,27 @@ class Bench(Protocol):
 
     def now(self) -> datetime: ...
     async def commit(self, step: Step) -> None: ...
+    async def switch_off(self, destination_id: int, why: str) -> None: ...
     async def recipe(self, version_id: int) -> Recipe: ...
     async def client(self, recipe: Recipe) -> Client: ...
-    def call_slot(self) -> asyncio.Semaphore: ...
+    def call_slot(self, run: Held) -> AbstractAsyncContextManager[None]: ...
     def is_sure_of(self, run: Held) -> bool: ...
 
 
 async def commit(
     run: Held, bench: Bench, values: dict[str, Any], called: Called | None = None,
     *, intents: Sequence[int] = (), deliveries: Sequence[DeliveryChange] = (),
+    instead: dict[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """Commit new values of the run with the rows that belong to them.
 
     Raises:
         Lost: the run's fence moved on; nothing of this was written but a paid attempt.
     """
-    values = {**values, "trace": run.trace, "deadline_at": run.deadline_at}
-    step = Step(run, values, intents=list(intents), deliveries=list(deliveries))
+    kept = {"trace": run.trace, "deadline_at": run.deadline_at}
+    step = Step(run, {**values, **kept}, intents=list(intents), deliveries=list(deliveries))
+    if instead is not None:
+        step.instead = {**instead, **kept}
     if called:
         step.attempt, step.news = called.attempt, called.news
     await bench.commit(step)
@@ -61,12 +65,16 @@ async def let_go(
     """Commit values with which the run leaves this worker: ended, queued again, or waiting."""
     now = bench.now()
     worked = int((now - run.claimed_at) / timedelta(milliseconds=1))
-    values = values_when_let_go({**values, "execution_time_ms": run.worked_ms + max(0, worked)})
+    ms = run.worked_ms + max(0, worked)
+    values = values_when_let_go({**values, "execution_time_ms": ms})
     if values["status"] in Run.FINAL:
         values["completed_at"] = now
-    await commit(run, bench, values, called, deliveries=deliveries)
-    category = values.get("error_category", "")
-    ms = values["execution_time_ms"]
+    instead = None
+    if called and called.waiting is not None:
+        instead = values_when_let_go({**called.waiting, "execution_time_ms": ms})
+    await commit(run, bench, values, called, deliveries=deliveries, instead=instead)
+    failed = run.status == Run.Status.FAILED
+    category = values.get("error_category", "") if failed else ""
     log.info("run_left_worker", run=run.id, status=run.status, category=category, ms=ms)
 
 

@@ -18,6 +18,9 @@ from automations.engine.recipes import Recipe
 from automations.errors import Problem
 from automations.models import Attempt, Run
 
+# Failures that no other model of the same provider could have avoided.
+WHATEVER_MODEL = {"network_error", "api_config"}
+
 
 async def ask(run: Held, recipe: Recipe, rendered: list[dict[str, str]], bench: Bench) -> Called:
     """Make one model call within the run's deadline.
@@ -29,7 +32,12 @@ async def ask(run: Held, recipe: Recipe, rendered: list[dict[str, str]], bench: 
     left_s = _left_s(run, bench.now())
     if left_s <= 0:
         raise _too_late(recipe)
-    client = await bench.client(recipe)
+    try:
+        client = await bench.client(recipe)
+    except Problem as problem:
+        if problem.code != "secret_missing":
+            raise
+        return _not_called(run, recipe, problem)
     model = recipe.models[min(run.model_index, len(recipe.models) - 1)] or client.endpoint.model
     call = Call(
         messages=rendered,
@@ -40,7 +48,7 @@ async def ask(run: Held, recipe: Recipe, rendered: list[dict[str, str]], bench: 
         extra=recipe.parameters,
         deadline_s=min(float(recipe.call_timeout_s), left_s),
     )
-    async with bench.call_slot():
+    async with bench.call_slot(run):
         started = bench.now()
         try:
             answer = await client.complete(call)
@@ -61,7 +69,7 @@ def _answered(
     values = {**_totals(run, answer, cost), "answer": answer.text, "calls": run.calls + 1}
     values |= {"model": attempt.model, "answered_by": client.endpoint.label}
     news = _news(run, recipe, answer)
-    news.succeeded = _has_trouble(recipe)
+    news.succeeded = True
     return Called(values, attempt, news, f"{values['model']} at {client.endpoint.label}")
 
 
@@ -83,13 +91,54 @@ def _failed(
     again = retry.after_call(
         run, fact, max_attempts=recipe.max_attempts, models=len(recipe.models), now=now
     )
-    news = _news(run, recipe, failure.answer)
+    news = _failure_news(run, recipe, failure)
     if failure.rate_limited:
         news.pause_s = retry.pause_s(fact, run.postponements + 1)
+    cut_off = _cut_off(call) if failure.code == "output_truncated" and failure.answer else ""
+    waiting = _waiting(run, failure, values, models=len(recipe.models), now=now)
+    return Called(values, attempt, news, failure.message, failure, again, cut_off, waiting)
+
+
+def _failure_news(run: Held, recipe: Recipe, failure: CallFailed) -> ProviderNews:
+    """Return what a failed call says about its provider."""
+    news = _news(run, recipe, failure.answer)
+    news.took_ms = failure.latency_ms
     if failure.opens_circuit:
         news.circuit_reason = failure.message
-    cut_off = _cut_off(call) if failure.code == "output_truncated" and failure.answer else ""
-    return Called(values, attempt, news, failure.message, failure, again, cut_off)
+    elif not failure.outage:
+        news.alive = failure.http_status is not None
+    elif failure.code in WHATEVER_MODEL or run.model_index + 1 >= len(recipe.models):
+        # While another model may answer, one that does not is no outage.
+        news.outage_reason = failure.message
+    return news
+
+
+def _waiting(
+    run: Held, failure: CallFailed, values: dict[str, Any], *, models: int, now: datetime
+) -> dict[str, Any] | None:
+    """Return the values with which the run waits if the circuit turns out to be open.
+
+    That failure costs it no attempt; after an outage's failure its next model is tried.
+    """
+    if not failure.outage and not failure.opens_circuit:
+        return None
+    next_model = failure.outage and run.model_index + 1 < models
+    return {
+        **values,
+        "status": Run.Status.QUEUED,
+        "available_at": now,
+        "failures": 0 if next_model else run.failures,
+        "postponements": run.postponements,
+        "model_index": run.model_index + next_model,
+        "error_message": failure.message,
+    }
+
+
+def _not_called(run: Held, recipe: Recipe, problem: Problem) -> Called:
+    """Fail a run for want of a key, and let the others wait until there is one."""
+    news = _news(run, recipe, None)
+    news.circuit_reason = problem.message
+    return Called({}, None, news, problem.message, problem)
 
 
 def _broken_off(run: Held, client: Client, call: Call, started: datetime, now: datetime) -> Attempt:
@@ -153,12 +202,6 @@ def _news(run: Held, recipe: Recipe, answer: Answer | None) -> ProviderNews:
         used = (answer.input_tokens or 0) + (answer.output_tokens or 0)
         news.extra_tokens = used - run.estimated_tokens
     return news
-
-
-def _has_trouble(recipe: Recipe) -> bool:
-    """A success is worth a write only where it grows a limit or closes a circuit."""
-    provider = recipe.provider
-    return provider.working_concurrency is not None or provider.circuit_is_open
 
 
 def _cut_off(call: Call) -> str:

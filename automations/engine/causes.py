@@ -16,7 +16,10 @@ _NO_MODEL = frozenset({"model_not_found", "model_not_available"})
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What follows from one fine cause. `what` and `advice` make the sentence after the label."""
+    """What follows from one fine cause. `what` and `advice` make the sentence after the label.
+
+    `outage`: several in a row mean that the provider is out, and open its circuit.
+    """
 
     category: str
     what: str
@@ -24,6 +27,7 @@ class Cause:
     retry: bool = False
     rate_limited: bool = False
     opens_circuit: bool = False
+    outage: bool = False
 
 
 CAUSES: dict[str, Cause] = {
@@ -41,13 +45,18 @@ CAUSES: dict[str, Cause] = {
         opens_circuit=True,
     ),
     "api_overloaded": Cause(
-        "api_error", "is overloaded", "try again later, or choose another model", retry=True
+        "api_error",
+        "is overloaded",
+        "try again later, or choose another model",
+        retry=True,
+        outage=True,
     ),
     "api_server_error": Cause(
         "api_error",
         "failed with an error of its own",
         "try again later; its status page may say more",
         retry=True,
+        outage=True,
     ),
     "api_auth": Cause(
         "authentication",
@@ -67,7 +76,9 @@ CAUSES: dict[str, Cause] = {
     "api_bad_request": Cause(
         "api_error", "found the request wrong", "correct the version's parameters or its schema"
     ),
-    "api_config": Cause("api_error", "is not where the base URL says", "check its base URL"),
+    "api_config": Cause(
+        "api_error", "is not where the base URL says", "check its base URL", outage=True
+    ),
     "context_too_long": Cause(
         "api_error",
         "cannot take an input this long",
@@ -89,18 +100,21 @@ CAUSES: dict[str, Cause] = {
         "did not answer in time",
         "allow more time, or ask for less",
         retry=True,
+        outage=True,
     ),
     "network_error": Cause(
         "api_error",
         "could not be reached",
         "check its base URL and the network",
         retry=True,
+        outage=True,
     ),
     "provider_bad_response": Cause(
         "api_error",
         "gave no usable answer",
         "try again, and look for a proxy in between if it lasts",
         retry=True,
+        outage=True,
     ),
     "response_too_large": Cause(
         "api_error", "answered with too much", "lower the maximum of tokens, or check the base URL"

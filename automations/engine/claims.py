@@ -13,13 +13,17 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
 
+from automations.engine.circuits import BEFORE_ANSWER, begin_probe, may_try
 from automations.engine.held import COLUMNS, LEASE, Held, HeldDelivery
-from automations.engine.limits import Room, charge, resting_for_good, room_of
+from automations.engine.limits import Room, bulk_share, charge, resting_for_good, room_of
 from automations.models import Control, Delivery, Provider, Run, Version
 
 LANES_FOR = timedelta(milliseconds=250)
-BEFORE_ANSWER = [Run.Step.SOURCE, Run.Step.MODEL]
 SOON = timedelta(seconds=60)
+LOOK_EVERY = timedelta(seconds=1)
+CALLING = Q(step__in=BEFORE_ANSWER, fault="")  # a drill's run calls no provider
+NO_CALL = ~CALLING
+PERSONAL = Q(priority__gte=Run.INTERACTIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +56,15 @@ class Claimer:
     scope: Scope = field(default_factory=Scope)
     _lanes: list[Lane] = field(default_factory=list)
     _lanes_until: datetime | None = None
+    _looked_at: dict[int, datetime] = field(default_factory=dict)
     _turn: int = 0
 
-    def claim(self, room: int, *, now: datetime) -> list[Held]:
-        """Take up to `room` due runs in the caller's transaction.
+    def claim(self, room: int, *, now: datetime, spare: int = 0) -> list[Held]:
+        """Take up to `room` due runs, and `spare` more of people, in the caller's transaction.
 
         Each gets a lease and one more on its fence; rows another worker is taking are passed by.
         """
-        lanes = self._current_lanes(now) if room > 0 else []
+        lanes = self._current_lanes(now) if room + spare > 0 else []
         if not lanes:
             return []
         providers = _lock_providers({lane.provider_id for lane in lanes})
@@ -68,7 +73,8 @@ class Claimer:
         picked: list[Held] = []
         for provider in self._in_turn(providers):
             mine = [lane for lane in lanes if lane.provider_id == provider.pk]
-            picked += self._pick(provider, mine, room - len(picked), busy, now)
+            left = room - len(picked)
+            picked += self._pick(provider, mine, _Wanted(left + spare, left), busy, now)
         if providers and not picked:
             self._lanes_until = None
         return _take(picked, owner=self.owner, now=now)
@@ -86,40 +92,76 @@ class Claimer:
         return itertools.chain(providers[start:], providers[:start])
 
     def _pick(
-        self, provider: Provider, lanes: list[Lane], room: int, busy: _Busy, now: datetime
+        self, provider: Provider, lanes: list[Lane], wanted: _Wanted, busy: _Busy, now: datetime
     ) -> list[Held]:
         allowed = room_of(provider, in_flight=busy.calls[provider.pk], now=now)
-        want = min(room, allowed.calls) if allowed.calls and not allowed.rests else room
-        if want <= 0:
+        most = wanted.runs
+        if allowed.calls and not allowed.rests:
+            most = min(most, allowed.calls)
+        if most <= 0:
             return []
-        passing = _passing(allowed)
+        passing = self._passing(provider, allowed, wanted, now)
         queues = [
-            self._due(
-                lane, min(want, lane.concurrency - busy.runs[lane.automation_id]), passing, now
-            )
+            self._due(lane, most, lane.concurrency - busy.runs[lane.automation_id], passing, now)
             for lane in self._rotated(lanes)
         ]
-        chosen = _within(_fairly(queues)[:want], allowed.calls)
+        chosen = _within(_fairly(queues)[:most], allowed, wanted)
         _charge(provider, chosen, now)
         busy.runs.update(row["automation_id"] for row in chosen)
+        if allowed.rests:
+            _mark_probes(provider, chosen, now)
         return [Held(**row, claimed_at=now) for row in chosen]
+
+    def _passing(self, provider: Provider, allowed: Room, wanted: _Wanted, now: datetime) -> Q:
+        """Return which runs may pass: a full or resting provider holds up what would call it.
+
+        What needs no call is looked for among all that waits, which may be a long batch: once a
+        second is enough.
+        """
+        passing = _within_room(allowed)
+        if wanted.bulk <= 0:
+            return PERSONAL & passing
+        if allowed.calls > 0 and allowed.bulk > 0:
+            return passing
+        if now < self._looked_at.get(provider.pk, now - LOOK_EVERY) + LOOK_EVERY:
+            return PERSONAL & passing
+        self._looked_at[provider.pk] = now
+        return passing
 
     def _rotated(self, lanes: list[Lane]) -> list[Lane]:
         start = self._turn % len(lanes)
         return lanes[start:] + lanes[:start]
 
-    def _due(self, lane: Lane, limit: int, passing: Q, now: datetime) -> list[dict[str, Any]]:
+    def _due(
+        self, lane: Lane, most: int, free: int, passing: Q, now: datetime
+    ) -> list[dict[str, Any]]:
+        """Return a lane's first due runs; batches leave one of the automation's places free."""
+        limit = min(most, free)
         if limit <= 0:
             return []
+        bulk = bulk_share(lane.concurrency) - (lane.concurrency - free)
+        if bulk <= 0:
+            passing &= PERSONAL
         runs = self.scope.narrow(Run.objects.queued()).filter(
             passing,
             provider_id=lane.provider_id,
             automation_id=lane.automation_id,
+            priority__gt=Run.HELD,
             available_at__lte=now,
             cancel_requested_at=None,
         )
         rows = runs.order_by("-priority", "id").select_for_update(skip_locked=True)
-        return list(rows.values(*COLUMNS)[:limit])
+        found = list(rows.values(*COLUMNS)[:limit])
+        people = sum(_is_personal(row) for row in found)
+        return found[: max(people, bulk)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """How many runs the pump takes, and how many of them may be a batch's."""
+
+    runs: int
+    bulk: int
 
 
 @dataclass(slots=True)
@@ -132,7 +174,7 @@ class _Busy:
     @classmethod
     def count(cls) -> _Busy:
         busy = cls()
-        calling = models.Count("id", filter=Q(step__in=BEFORE_ANSWER))
+        calling = models.Count("id", filter=CALLING)
         groups = Run.objects.running().order_by().values_list("provider_id", "automation_id")
         for provider_id, slug, n, calls in groups.annotate(n=models.Count("id"), calls=calling):
             busy.calls[provider_id] += calls
@@ -142,7 +184,9 @@ class _Busy:
 
 def _lanes(scope: Scope) -> list[Lane]:
     waiting = scope.narrow(Run.objects.queued()).filter(
-        automation_id=OuterRef("automation__slug"), provider_id=OuterRef("provider_id")
+        automation_id=OuterRef("automation__slug"),
+        provider_id=OuterRef("provider_id"),
+        priority__gt=Run.HELD,
     )
     versions = Version.objects.filter(Exists(waiting), automation__paused_at=None).order_by()
     rows = versions.values_list(
@@ -154,7 +198,8 @@ def _lanes(scope: Scope) -> list[Lane]:
 def _lock_providers(ids: set[int]) -> list[Provider]:
     """Lock the providers so that two machines do not both take the last free place."""
     rows = Provider.objects.filter(pk__in=ids).order_by("pk")
-    return list(rows.select_for_update(skip_locked=True))
+    # A new run's reference to its provider is no reason to pass it by.
+    return list(rows.select_for_update(skip_locked=True, no_key=True))
 
 
 def _fairly(queues: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -163,26 +208,48 @@ def _fairly(queues: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
     return sorted(dealt, key=lambda row: -row["priority"])
 
 
-def _passing(room: Room) -> Q:
-    """Return which runs may pass: a full or resting provider holds up only what would call it."""
-    no_call = ~Q(step__in=BEFORE_ANSWER)
-    if room.calls <= 0:
-        return no_call
-    return no_call | Q(priority__gte=Run.INTERACTIVE) if room.rests else Q()
+def _within_room(allowed: Room) -> Q:
+    if allowed.calls <= 0:
+        return NO_CALL
+    if allowed.tries_only:
+        return NO_CALL | may_try()
+    return Q() if allowed.bulk > 0 else NO_CALL | PERSONAL
 
 
-def _within(rows: Sequence[dict[str, Any]], calls: int) -> list[dict[str, Any]]:
-    """Leave out what would make more than `calls` calls."""
-    kept = []
+def _calls(row: dict[str, Any]) -> bool:
+    return row["step"] in BEFORE_ANSWER and not row["fault"]
+
+
+def _is_personal(row: dict[str, Any]) -> bool:
+    return bool(row["priority"] >= Run.INTERACTIVE)
+
+
+def _within(rows: Sequence[dict[str, Any]], allowed: Room, wanted: _Wanted) -> list[dict[str, Any]]:
+    """Leave out what would be too much for the provider or, of a batch, for the pump."""
+    kept: list[dict[str, Any]] = []
+    calls = 0
     for row in rows:
-        calls -= row["step"] in BEFORE_ANSWER
-        if calls >= 0 or row["step"] not in BEFORE_ANSWER:
-            kept.append(row)
+        calling = _calls(row)
+        personal = _is_personal(row)
+        if calling and calls >= (allowed.calls if personal else allowed.bulk):
+            continue
+        if not personal and len(kept) >= wanted.bulk:
+            continue
+        calls += calling
+        kept.append(row)
     return kept
 
 
+def _mark_probes(provider: Provider, rows: Sequence[dict[str, Any]], now: datetime) -> None:
+    """Let a call through an open circuit be the only one, with a deadline of its own."""
+    for row in rows:
+        if _calls(row):
+            row["deadline_at"] = None
+            begin_probe(provider, now)
+
+
 def _charge(provider: Provider, rows: Sequence[dict[str, Any]], now: datetime) -> None:
-    calls = [row for row in rows if row["step"] in BEFORE_ANSWER]
+    calls = [row for row in rows if _calls(row)]
     if calls:
         charge(
             provider, requests=len(calls), tokens=sum(r["estimated_tokens"] for r in calls), now=now
@@ -227,9 +294,10 @@ def has_more(scope: Scope, *, now: datetime) -> bool:
     if Control.current().halted_at:
         return False
     queued = scope.narrow(Run.objects.queued()).filter(automation__paused_at=None)
+    queued = queued.filter(priority__gt=Run.HELD)
     if opened := resting_for_good():
-        bulk = Q(provider_id__in=opened, priority__lt=Run.INTERACTIVE, step__in=BEFORE_ANSWER)
-        queued = queued.exclude(bulk)
+        stuck = CALLING & Q(provider_id__in=opened)
+        queued = queued.filter(~stuck | may_try())
     if scope == Scope():
         return queued.filter(available_at__lte=now + SOON).exists()
     return queued.exists() or scope.narrow(Run.objects.running()).exists()

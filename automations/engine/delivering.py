@@ -7,18 +7,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from automations.connectors.base import Destination, Parcel
+import structlog
+
+from automations.connectors.base import AT_MOST_ONCE, Destination, Parcel, Receipt
+from automations.connectors.parcels import data_of
 from automations.connectors.problems import DeliveryProblem
 from automations.engine.bench import Bench, commit, let_go, note
 from automations.engine.held import DeliveryChange, Held, HeldDelivery
 from automations.engine.recipes import Recipe
 from automations.engine.retry import delivery_again_at
+from automations.errors import Problem
 from automations.models import Delivery, Run
 from automations.models.run import CUT_SHORT, text_of
 from automations.redaction import redact
 from automations.text import clean_text
 
+log = structlog.get_logger(__name__)
 SURENESS_POLL_S = 0.2
+# Every kind has a shorter one of its own; this is for what hangs all the same.
+DEADLINE_S = 330.0
 
 
 @dataclass(slots=True)
@@ -59,7 +66,7 @@ _OPEN = (Delivery.State.PENDING, Delivery.State.SENDING)
 def _was_cut_short(delivery: HeldDelivery, run: Held, recipe: Recipe) -> bool:
     """A send that another claim began may have arrived; only a kept key makes it repeatable."""
     begun = delivery.state == Delivery.State.SENDING and delivery.fence != run.fence
-    return begun and recipe.destinations[delivery.destination_id].promise == "at_most_once"
+    return begun and recipe.destinations[delivery.destination_id].promise == AT_MOST_ONCE
 
 
 async def _take_over(run: Held, due: list[HeldDelivery], bench: Bench) -> None:
@@ -89,14 +96,16 @@ async def _send(run: Held, delivery: HeldDelivery, recipe: Recipe, bench: Bench)
         run_id=run.id,
         automation=run.automation_id,
         text=text_of(run.output_data),
-        data=_data_of(run.output_data),
+        data=data_of(run.output_data),
         created_at=run.started_at or bench.now(),
         depth=run.depth,
     )
     started = bench.now()
     try:
-        receipt = await kind.deliver(parcel, bench.outside)
+        receipt = await _handed_over(kind, parcel, bench)
     except DeliveryProblem as problem:
+        if problem.switch_off:
+            await bench.switch_off(delivery.destination_id, problem.message)
         return _problem(delivery, kind, problem, bench.now())
     values = {
         "delivered_at": bench.now(),
@@ -107,22 +116,43 @@ async def _send(run: Held, delivery: HeldDelivery, recipe: Recipe, bench: Bench)
     return Sent(delivery, Delivery.State.DELIVERED, values)
 
 
+async def _handed_over(kind: Destination, parcel: Parcel, bench: Bench) -> Receipt:
+    """Deliver within a deadline; whatever goes wrong becomes a `DeliveryProblem`.
+
+    One destination's fault, even a bug of ours, must not hide what became of the others.
+    """
+    repeatable = kind.promise != AT_MOST_ONCE
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            return await kind.deliver(parcel, bench.outside)
+    except DeliveryProblem:
+        raise
+    except Problem as problem:
+        raise DeliveryProblem(problem.message, code=problem.code) from problem
+    except TimeoutError as error:
+        message = f"{kind.label} gave no answer within {DEADLINE_S:g} s, so the outcome is unknown."
+        raise DeliveryProblem(
+            message, code="timeout", retry=repeatable, maybe_delivered=True
+        ) from error
+    except Exception as error:
+        log.exception("delivery_broke", run=parcel.run_id, kind=kind.kind)
+        message = (
+            "The delivery broke, and it is our fault; look whether it arrived, and tell us the "
+            "number of the run."
+        )
+        raise DeliveryProblem(message, code="internal_error", maybe_delivered=True) from error
+
+
 def _problem(
     delivery: HeldDelivery, kind: Destination, problem: DeliveryProblem, now: datetime
 ) -> Sent:
     message = clean_text(redact(problem.message)).text
-    if problem.maybe_delivered and kind.promise == "at_most_once":
+    if problem.maybe_delivered and kind.promise == AT_MOST_ONCE:
         return Sent(delivery, Delivery.State.UNKNOWN, {}, message=message)
     if problem.retry and delivery.tries < Delivery.MAX_TRIES:
         again_at = delivery_again_at(delivery.tries, problem.retry_after_s, now=now)
         return Sent(delivery, Delivery.State.PENDING, {}, again_at, message)
     return Sent(delivery, Delivery.State.FAILED, {}, message=message)
-
-
-def _data_of(output_data: Any) -> Any:
-    if isinstance(output_data, dict) and isinstance(output_data.get("text"), str):
-        return output_data.get("data")
-    return output_data
 
 
 async def _conclude(run: Held, sent: list[Sent], bench: Bench) -> None:

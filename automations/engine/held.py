@@ -89,19 +89,30 @@ class DeliveryChange:
 
 @dataclass(slots=True)
 class ProviderNews:
-    """What one call taught about its provider."""
+    """What one call taught about its provider.
+
+    `alive`: it answered, though not with what was wanted. `opened` is noted by the circuit: this
+    very call opened it.
+    """
 
     provider_id: int
     endpoint_id: str
     succeeded: bool = False
+    alive: bool = False
     pause_s: float | None = None
     circuit_reason: str = ""
+    outage_reason: str = ""
+    took_ms: int = 0
     extra_tokens: int = 0
+    opened: bool = False
 
 
 @dataclass(slots=True)
 class Step:
-    """What one run asks to have committed: its new values and the rows that belong to them."""
+    """What one run asks to have committed: its new values and the rows that belong to them.
+
+    `instead` are the values if the call failed because the provider's circuit is open.
+    """
 
     run: Held
     values: dict[str, Any]
@@ -109,6 +120,7 @@ class Step:
     intents: list[int] = field(default_factory=list)
     deliveries: list[DeliveryChange] = field(default_factory=list)
     news: ProviderNews | None = None
+    instead: dict[str, Any] | None = None
 
 
 LEASE = timedelta(seconds=settings.RUN_LEASE_S)

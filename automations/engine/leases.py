@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from automations.engine.held import LEASE, Held
 from automations.models import Control, Delivery, Run
@@ -87,7 +89,13 @@ def _end(runs: QuerySet[Run], now: datetime, values: dict[str, Any]) -> int:
     return len(ids)
 
 
-def hand_back(owner: str, ids: Iterable[int], *, now: datetime) -> int:
-    """Return running rows of this owner to the queue at once, without counting a crash."""
-    mine = Run.objects.running().filter(pk__in=list(ids), lease_owner=owner)
+def hand_back(owner: str, fences: Mapping[int, int], *, now: datetime) -> int:
+    """Return running rows of this owner to the queue at once, without counting a crash.
+
+    `fences` are the claims meant, by run: what this owner has claimed anew since stays with it.
+    """
+    claims = [Q(pk=run_id, fence=fence) for run_id, fence in fences.items()]
+    if not claims:
+        return 0
+    mine = Run.objects.running().filter(reduce(or_, claims), lease_owner=owner)
     return mine.update(status=Run.Status.QUEUED, available_at=now, lease_owner="", lease_until=None)

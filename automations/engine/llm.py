@@ -13,6 +13,7 @@ import httpx2
 import openai
 
 from automations.engine.causes import CAUSES, code_of
+from automations.engine.dialects import DEFAULT_MAX_TOKENS, Dialects
 from automations.engine.parsing import (
     Completion,
     ProviderError,
@@ -32,7 +33,6 @@ from automations.text import one_line
 logger = logging.getLogger(__name__)
 
 MAX_ANSWER_BYTES = 2 * 1024 * 1024
-DEFAULT_MAX_TOKENS = 2_048
 IDLE_S = 4.0  # less than the 5 s after which the embedded server hangs up
 SENDABLE = frozenset(
     {"frequency_penalty", "presence_penalty", "reasoning_effort", "seed", "stop", "top_p"}
@@ -107,6 +107,7 @@ class CallFailed(Problem):
         self.retry = cause.retry
         self.rate_limited = cause.rate_limited
         self.opens_circuit = cause.opens_circuit
+        self.outage = cause.outage
         self.latency_ms = latency_ms
         self.http_status: int | None = None
         self.request_id = ""
@@ -144,7 +145,7 @@ class Client:
         self._url = _completions_url(endpoint.base_url)
         self._openai: openai.AsyncOpenAI
         self._why_not: OutboundRefused | None = None
-        self._limit_names: dict[str, str] = {}  # models that have another name for max_tokens
+        self._dialects = Dialects()
 
     async def __aenter__(self) -> Self:
         try:
@@ -198,9 +199,12 @@ class Client:
             raise _Fault(code, f"brought no answer: {failure.what}") from None
 
     async def _post(self, call: Call) -> Reply:
-        response = await self._send(self._body(call))
-        if self._learns_limit_name(response, call):
-            response = await self._send(self._body(call))
+        # Asked at most three times: a server may know neither our limit's name nor schemas.
+        for _ in range(3):
+            body = self._body(call)
+            response = await self._send(body)
+            if not self._dialects.learns(response.status_code, response.content, body):
+                break
         return Reply(response.status_code, response.headers, response.content)
 
     async def _send(self, body: dict[str, Any]) -> httpx2.Response:
@@ -215,26 +219,7 @@ class Client:
         unknown = set(call.extra) - SENDABLE
         if unknown:
             raise _Fault("api_bad_request", f"was not called: {min(unknown)} is no known parameter")
-        model = call.model or self.endpoint.model
-        body: dict[str, Any] = {"model": model, "messages": call.messages, **call.extra}
-        body[self._limit_names.get(model, "max_tokens")] = call.max_tokens or DEFAULT_MAX_TOKENS
-        if call.temperature is not None:
-            body["temperature"] = call.temperature
-        if call.schema is not None:
-            form = {"name": "answer", "strict": True, "schema": call.schema}
-            body["response_format"] = {"type": "json_schema", "json_schema": form}
-        return body
-
-    def _learns_limit_name(self, response: httpx2.Response, call: Call) -> bool:
-        """Tell whether the model wants `max_completion_tokens`; such a refusal costs nothing."""
-        model = call.model or self.endpoint.model
-        if response.status_code != 400 or model in self._limit_names:
-            return False
-        error = parse_error(response.content)
-        if error.param != "max_tokens" or "max_completion_tokens" not in error.message:
-            return False
-        self._limit_names[model] = "max_completion_tokens"
-        return True
+        return self._dialects.body(call, call.model or self.endpoint.model)
 
     # Failures
 
@@ -345,7 +330,7 @@ def _unusable_fault(unusable: Unusable, reply: Reply, call: Call) -> _Fault:
     if unusable.code == "output_truncated":
         made = completion.output_tokens if completion else None
         tokens = made or call.max_tokens or DEFAULT_MAX_TOKENS
-        what = f"stopped at {tokens:,} tokens, before its answer was complete"
+        what = f"was cut off at {tokens:,} tokens, before its answer was complete"
     return _Fault(unusable.code, what, reply=reply, completion=completion)
 
 

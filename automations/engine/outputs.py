@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from automations import prompts, schemas
 from automations.engine.recipes import Recipe
+from automations.subjects import instructions_of, json_text, of_input, of_output
 from automations.text import load_json
 from automations.validators.base import Subject, Validator, Verdict
 
@@ -41,7 +41,8 @@ def make_output(answer: str, recipe: Recipe, *, input_text: str, turn: int) -> O
         if problems:
             return output
     output.text, output.data = _compose(answer, parsed, recipe)
-    subject = Subject(text=output.text, data=parsed, input_text=input_text)
+    instructions = instructions_of(recipe)
+    subject = of_output(output.text, parsed, input_text=input_text, instructions=instructions)
     output.verdicts += run_validators(recipe.output_validators, subject, "output", turn)
     return output
 
@@ -60,16 +61,7 @@ def input_verdicts(recipe: Recipe, input_data: dict[str, Any]) -> list[dict[str,
         message = _joined(problems)
         shape = Verdict(passed=False, message=message, code="input_schema")
         return [_as_row("Input fields", "schema", shape, "input", 0)]
-    text = input_text(input_data)
-    subject = Subject(text=text, data=input_data, input_text=text)
-    return run_validators(recipe.input_validators, subject, "input", 0)
-
-
-def input_text(input_data: dict[str, Any]) -> str:
-    """Return the input as one text: its content, or all its texts in order."""
-    if isinstance(input_data.get("content"), str):
-        return str(input_data["content"])
-    return "\n".join(str(value) for value in input_data.values() if isinstance(value, str))
+    return run_validators(recipe.input_validators, of_input(input_data), "input", 0)
 
 
 def _parse(answer: str, schema: dict[str, Any]) -> tuple[Any, list[str]]:
@@ -92,7 +84,7 @@ def _compose(answer: str, parsed: Any, recipe: Recipe) -> tuple[str, Any]:
     if recipe.output_template:
         text = prompts.render(recipe.output_template, parsed)
         return text, {"text": text, "data": parsed}
-    return json.dumps(parsed, ensure_ascii=False), parsed
+    return json_text(parsed), parsed
 
 
 def _joined(problems: list[str]) -> str:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, transaction
 
 from automations.connectors.base import Outside, Parcel
 from automations.engine import signs
-from automations.engine.bench import Lost, let_go
+from automations.engine.bench import Lost, commit, let_go
 from automations.engine.called import Called
-from automations.engine.claims import BEFORE_ANSWER, Claimer, Scope, has_more
+from automations.engine.circuits import BEFORE_ANSWER
+from automations.engine.claims import Claimer, Scope, has_more
 from automations.engine.clock import DatabaseClock
+from automations.engine.database import DatabaseThread
 from automations.engine.endpoints import is_embedded, resolve
 from automations.engine.held import COLUMNS, LEASE, Held, Step
 from automations.engine.leases import Pulse, beat, hand_back, reap
@@ -27,16 +29,18 @@ from automations.engine.outage import is_outage
 from automations.engine.recipes import Recipe, Recipes
 from automations.engine.runner import execute
 from automations.engine.settle import settle, settle_each
+from automations.engine.slots import CallSlots, spare_places
 from automations.models import Run
 from automations.outbound import Allowance, OutboundClient
+from automations.services import switch_off_destination
 from automations.services.chaining import start_chained
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 AT_ONCE = 4
 FEW = 8
 HELD_NAMES = frozenset(COLUMNS)
 SURE_BEFORE = LEASE / 3
+LOOK_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +96,17 @@ class Pump:
     _settling: list[_Pending] = field(default_factory=list)
     _clients: dict[Endpoint, Client] = field(default_factory=dict)
     _why: dict[int, str] = field(default_factory=dict)
-    _thread: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="pump-db")
-    )
+    _database: DatabaseThread = field(default_factory=DatabaseThread)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _calls: asyncio.Semaphore = field(init=False)
+    _calls: CallSlots = field(init=False)
     _claimer: Claimer = field(init=False)
     _answered: int = 0
+    _looked_at: float = 0.0
     _report: Report = field(default_factory=Report)
     _chores: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._calls = asyncio.Semaphore(self.pace.concurrency)
+        self._calls = CallSlots(self.pace.concurrency)
         self._claimer = Claimer(self.owner, self.scope)
         http = OutboundClient(Allowance.for_purpose("destination"))
         self.outside = Outside(http, self._start_run)
@@ -113,8 +116,8 @@ class Pump:
     def now(self) -> datetime:
         return self._clock.now()
 
-    def call_slot(self) -> asyncio.Semaphore:
-        return self._calls
+    def call_slot(self, run: Held) -> AbstractAsyncContextManager[None]:
+        return self._calls.hold(personal=run.priority >= Run.INTERACTIVE)
 
     def is_sure_of(self, run: Held) -> bool:
         """Tell whether the lease has enough left to begin something that cannot be undone.
@@ -125,7 +128,7 @@ class Pump:
 
     async def recipe(self, version_id: int) -> Recipe:
         fresh = self._recipes.fresh(version_id)
-        return await self._db(self._recipes.get, version_id) if fresh is None else fresh
+        return await self._database.call(self._recipes.get, version_id) if fresh is None else fresh
 
     async def client(self, recipe: Recipe) -> Client:
         # Only the embedded model takes its time: it may have to be started.
@@ -138,7 +141,10 @@ class Pump:
         return self._clients[endpoint]
 
     async def _start_run(self, slug: str, input_data: dict[str, Any], parcel: Parcel) -> int:
-        return await self._db(start_chained, slug, input_data, parcel)
+        return await self._database.call(start_chained, slug, input_data, parcel)
+
+    async def switch_off(self, destination_id: int, why: str) -> None:
+        await self._database.call(switch_off_destination, destination_id, why)
 
     async def commit(self, step: Step) -> None:
         pending = _Pending(step, asyncio.get_running_loop().create_future())
@@ -157,7 +163,7 @@ class Pump:
         self._background(self._beats())
         self._background(self._reaps())
         try:
-            await self._db(self._clock.sync)
+            await self._database.call(self._clock.sync)
             async with self.outside.http:
                 await self._loop()
                 await self._wind_down()
@@ -165,8 +171,7 @@ class Pump:
         finally:
             for chore in list(self._chores):
                 chore.cancel()
-            await self._db(_close_connection)
-            self._thread.shutdown()
+            await self._database.close()
         return self._report
 
     async def _loop(self) -> None:
@@ -174,11 +179,12 @@ class Pump:
         while not self.stopping() and time.monotonic() - began < self.pace.budget_s:
             signs.show_life()
             self._raise_what_broke()
-            busy = await self._exchange(self._room())
+            room = self._room()
+            busy = await self._exchange(room, self._spare(room))
             if busy or self._held:
                 idle_since = time.monotonic()
             elif time.monotonic() - idle_since >= self.pace.linger_s:
-                if not await self._db(has_more, self.scope, now=self.now()):
+                if not await self._database.call(has_more, self.scope, now=self.now()):
                     return
                 idle_since = time.monotonic()
             await self._pause()
@@ -209,16 +215,28 @@ class Pump:
         enough = width + min(width, max(1, width // 4, 2 * self._answered))
         return min(enough - asking, 2 * enough - len(self._held))
 
-    async def _exchange(self, room: int) -> bool:
+    def _spare(self, room: int) -> int:
+        """Return how many runs of people are taken on beyond `room`.
+
+        A pump that is full looks for them a few times a second, not at every exchange.
+        """
+        now = time.monotonic()
+        if room <= 0 and now < self._looked_at + LOOK_S:
+            return 0
+        self._looked_at = now
+        return spare_places(self.pace.concurrency)
+
+    async def _exchange(self, room: int, spare: int = 0) -> bool:
         """Commit what is pending and claim up to `room` runs, in one hop to the database."""
         self._wake.clear()
         batch, self._pending = self._pending, []
-        if not batch and room <= 0:
+        if not batch and room + spare <= 0:
             return False
         self._settling = batch
         answered = sum(p.step.attempt is not None for p in batch)
         self._answered = max(answered, self._answered * 3 // 4)
-        held, claimed = await self._db(self._settle_and_claim, [p.step for p in batch], room)
+        steps = [p.step for p in batch]
+        held, claimed = await self._database.call(self._settle_and_claim, steps, room, spare)
         self._settling = []
         for number, pending in enumerate(batch):
             if not pending.done.done():
@@ -231,18 +249,20 @@ class Pump:
             await _breathe(number)
         return bool(batch or claimed)
 
-    def _settle_and_claim(self, steps: list[Step], room: int) -> tuple[set[int], list[Held]]:
+    def _settle_and_claim(
+        self, steps: list[Step], room: int, spare: int
+    ) -> tuple[set[int], list[Held]]:
         try:
             with transaction.atomic():
                 held = settle(steps, now=self.now())
-                return held, self._claimer.claim(room, now=self.now())
+                return held, self._claimer.claim(room, now=self.now(), spare=spare)
         except DatabaseError as error:
             if is_outage(error):
                 raise
         # Only now with savepoints, which would cost every exchange two statements.
         with transaction.atomic():
             held = settle_each(steps, now=self.now())
-            return held, self._claimer.claim(room, now=self.now())
+            return held, self._claimer.claim(room, now=self.now(), spare=spare)
 
     def _start(self, run: Held) -> None:
         self._report.started += 1
@@ -270,15 +290,17 @@ class Pump:
             self._why.pop(run.id, None)
 
     async def _stopped(self, run: Held) -> None:
-        """End a run that a person cancelled; others went back to the queue or were lost."""
-        if self._why.get(run.id) != "cancel":
-            return
+        """End a run that a person cancelled; of others keep the call that was broken off."""
+        called = None
+        if run.broken_off:
+            called = Called({"calls": run.calls + 1}, run.broken_off, None, "")
+        values: dict[str, Any] = called.values if called else {}
         try:
-            values: dict[str, Any] = {"status": Run.Status.CANCELLED, "error_message": "Cancelled."}
-            called = None
-            if run.broken_off:
-                called = Called({"calls": run.calls + 1}, run.broken_off, None, "")
-            await let_go(run, self, values | (called.values if called else {}), called)
+            if self._why.get(run.id) == "cancel":
+                cancelled = {"status": Run.Status.CANCELLED, "error_message": "Cancelled."}
+                await let_go(run, self, values | cancelled, called)
+            elif called:
+                await commit(run, self, values, called)
         except Lost:
             log.info("run_lost")
 
@@ -288,7 +310,7 @@ class Pump:
         while True:
             await asyncio.sleep(self.pace.beat_s)
             runs = [run for run, _ in self._held.values()]
-            pulse = await self._db(self._beat, runs)
+            pulse = await self._database.call(self._beat, runs)
             for run in runs:
                 self._heed(run, pulse)
 
@@ -321,7 +343,8 @@ class Pump:
         self._why[run.id] = why
         self._held[run.id][1].cancel()
         if why == "hand back":
-            self._background(self._db(hand_back, self.owner, [run.id], now=self.now()))
+            fences = {run.id: run.fence}
+            self._background(self._database.call(hand_back, self.owner, fences, now=self.now()))
 
     def _background(self, work: Coroutine[Any, Any, Any]) -> None:
         self._chores.add(asyncio.create_task(work))
@@ -335,12 +358,12 @@ class Pump:
     async def _reaps(self) -> None:
         while True:
             await asyncio.sleep(self.pace.reap_s)
-            await self._db(self._clock.sync)
-            await self._db(reap, now=self.now(), besides=list(self._held))
+            await self._database.call(self._clock.sync)
+            await self._database.call(reap, now=self.now(), besides=list(self._held))
 
     async def _wind_down(self) -> None:
         """Finish what is in flight; after the grace hand the rest back at once."""
-        await self._db(self.winding_down, self._report.left)
+        await self._database.call(self.winding_down, self._report.left)
         deadline = time.monotonic() + self.pace.grace_s
         patient = not self.stopping()
         while self._held and (patient or time.monotonic() < deadline):
@@ -349,45 +372,20 @@ class Pump:
             await self._exchange(0)
             await self._pause()
         await self._exchange(0)  # an answer that was paid for is kept
-        left = list(self._held)
+        left = {run.id: run.fence for run, _ in self._held.values()}
         for run_id in left:
             self._why[run_id] = "hand back"
             self._held[run_id][1].cancel()
-        if left:
-            await self._db(hand_back, self.owner, left, now=self.now())
+        await self._database.call(hand_back, self.owner, left, now=self.now())
+        await asyncio.sleep(0)
+        await self._exchange(0)  # so is the row of a call that was broken off
 
     async def _close_clients(self) -> None:
         for client in self._clients.values():
             await client.__aexit__(None, None, None)
-
-    # --- the database ----------------------------------------------------------------------
-
-    async def _db(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Run `work` in the database thread; while the database is away, wait and repeat.
-
-        Everything sent through here is fenced or read-only, so repeating it is safe.
-        """
-        wait_s = 0.2
-        while True:
-            try:
-                return await asyncio.get_running_loop().run_in_executor(
-                    self._thread, lambda: work(*args, **kwargs)
-                )
-            except (OperationalError, InterfaceError) as error:
-                if not is_outage(error):
-                    raise
-                log.warning("database_away", error=type(error).__name__, again_in_s=wait_s)
-                self._thread.submit(_close_connection)
-                await asyncio.sleep(wait_s)
-                wait_s = min(5.0, wait_s * 2)
 
 
 async def _breathe(number: int) -> None:
     """After every few runs set going, let in what has come from the network meanwhile."""
     if number % AT_ONCE == AT_ONCE - 1:
         await asyncio.sleep(0)
-
-
-def _close_connection() -> None:
-    """Close the calling thread's connection: `connection` is another one in each thread."""
-    connection.close()

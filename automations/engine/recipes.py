@@ -90,7 +90,7 @@ def load(version_id: int) -> Recipe:
         input_validators=_validators(rules, ValidatorRule.Direction.INPUT),
         output_validators=_validators(rules, ValidatorRule.Direction.OUTPUT),
         source=connectors.sources.get(source.kind)(source.settings) if source else None,
-        destinations={d.pk: connectors.destinations.get(d.kind)(d.settings) for d in rows},
+        destinations={d.pk: connectors.destination_of(d.kind, d.settings) for d in rows},
         active=[d.pk for d in rows if d.is_active],
         provider=version.provider,
     )

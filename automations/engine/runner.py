@@ -14,13 +14,15 @@ from automations.engine import delivering
 from automations.engine.bench import Bench, Lost, commit, let_go, note
 from automations.engine.called import Called
 from automations.engine.calling import ask
+from automations.engine.faults import ask_in_drill
 from automations.engine.held import Held
-from automations.engine.llm import CallFailed
-from automations.engine.outputs import Output, input_text, input_verdicts, make_output
+from automations.engine.outputs import Output, input_verdicts, make_output
 from automations.engine.recipes import Recipe
 from automations.errors import Problem
+from automations.inputs import placed
 from automations.models import Run
 from automations.redaction import redact
+from automations.subjects import source_text
 from automations.text import clean_text
 
 log = structlog.get_logger(__name__)
@@ -66,6 +68,7 @@ async def _read_source(run: Held, recipe: Recipe, bench: Bench) -> None:
         )
     started = bench.now()
     data = await asyncio.to_thread(recipe.source.read, run.source_item)
+    data = placed(data, recipe.input_schema)
     note(run, "source", started, bench.now(), run.source_item)
     await commit(run, bench, {"input_data": data, "step": Run.Step.MODEL})
 
@@ -81,7 +84,8 @@ async def _ask_model(run: Held, recipe: Recipe, bench: Bench) -> bool:
     started = bench.now()
     boundary = messages.boundary_for(run.id)
     rendered = messages.build(recipe, run.input_data, dialogue=run.dialogue, boundary=boundary)
-    called = await ask(run, recipe, rendered, bench)
+    way = ask_in_drill if run.fault else ask
+    called = await way(run, recipe, rendered, bench)
     note(run, "model", started, bench.now(), called.note)
     if called.failure is None:
         await _keep_answer(run, called, bench)
@@ -95,7 +99,7 @@ async def _keep_answer(run: Held, called: Called, bench: Bench) -> None:
 
 
 async def _after_failure(
-    run: Held, recipe: Recipe, called: Called, failure: CallFailed, bench: Bench
+    run: Held, recipe: Recipe, called: Called, failure: Problem, bench: Bench
 ) -> bool:
     """Return the run to the queue, for a repair of a cut-off answer or another try, or fail it."""
     if called.cut_off and len(run.dialogue) < recipe.max_repairs:
@@ -122,7 +126,7 @@ async def _check(run: Held, recipe: Recipe, bench: Bench) -> bool:
     """Make the output and judge it; True when the run goes on here, to its delivery."""
     started = bench.now()
     turn = len(run.dialogue)
-    text = input_text(run.input_data)
+    text = source_text(run.input_data)
     output = make_output(run.answer, recipe, input_text=text, turn=turn)
     run.verdicts = [*run.verdicts, *output.verdicts]
     note(run, "check", started, bench.now(), "; ".join(output.complaints))

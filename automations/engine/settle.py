@@ -9,11 +9,13 @@ from typing import Any
 import structlog
 from django.db import DatabaseError, transaction
 
+from automations.engine import circuits
 from automations.engine.bulk import Change, insert_many, update_many
 from automations.engine.held import DeliveryChange, Step
 from automations.engine.limits import learn
 from automations.engine.outage import is_outage
 from automations.models import Attempt, Delivery, Run
+from automations.queue import tend_on_commit
 
 log = structlog.get_logger(__name__)
 ATTEMPT_COLUMNS = [f.attname for f in Attempt._meta.concrete_fields if not f.primary_key]
@@ -63,6 +65,12 @@ def settle(steps: Sequence[Step], *, now: datetime) -> set[int]:
     fence, except what returns a run to the queue: a late answer to a run that nobody has claimed
     since is welcome. Repeating a settle whose commit was lost changes nothing.
     """
+    # Before the runs: an open circuit decides what becomes of a failed one. A claim takes its
+    # locks in the same order.
+    providers = learn([step.news for step in steps if step.news], now=now)
+    for step in steps:
+        if step.instead is not None and step.news and step.news.provider_id in providers:
+            circuits.spare(step, providers[step.news.provider_id])
     held = update_many(Run, [_run_change(step) for step in steps])
     kept = [step for step in steps if step.run.id in held]
     # Kept even when the run was lost: the call was made and paid for.
@@ -70,8 +78,17 @@ def settle(steps: Sequence[Step], *, now: datetime) -> set[int]:
     insert_many(Delivery, [row for step in kept for row in _intent_rows(step, now)])
     changes = [_delivery_change(change) for step in kept for change in step.deliveries]
     update_many(Delivery, changes, key="key")
-    learn([step.news for step in steps if step.news], now=now)
+    _tell_canaries(kept)
     return held
+
+
+def _tell_canaries(steps: Sequence[Step]) -> None:
+    """Let a worker look at the batches whose canary has ended; others are not even looked up."""
+    canaries = (step for step in steps if step.run.priority == Run.CANARY)
+    ended = {step.run.batch_id for step in canaries if step.values.get("status") in Run.FINAL}
+    for batch_id in ended:
+        if batch_id is not None:
+            tend_on_commit(batch_id)
 
 
 def _run_change(step: Step) -> Change:

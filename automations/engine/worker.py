@@ -18,7 +18,7 @@ from automations.engine.clock import DatabaseClock
 from automations.engine.leases import reap
 from automations.engine.pump import Pace, Pump
 from automations.queue import ring
-from automations.services import fire_due_triggers
+from automations.services import fire_due_triggers, judge_open_drills, tend_due_batches
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +86,8 @@ def sweep() -> str:
     clock.sync()
     reaped = reap(now=clock.now())
     fired = fire_due_triggers(now=clock.now())
+    tend_due_batches(now=clock.now())
+    judge_open_drills()
     if has_more(Scope(), now=clock.now()):
         ring()
     if reaped or fired:

@@ -9,10 +9,11 @@ from automations.models.drill import Drill
 from automations.models.hook import Hook, HookMessage
 from automations.models.provider import Provider
 from automations.models.run import Attempt, Delivery, Run
-from automations.models.token import ApiToken
+from automations.models.token import SCOPES, ApiToken, RefusedAddress
 from automations.models.version import ValidatorRule, Version
 
 __all__ = [
+    "SCOPES",
     "ApiToken",
     "Attempt",
     "AuditEvent",
@@ -26,6 +27,7 @@ __all__ = [
     "Hook",
     "HookMessage",
     "Provider",
+    "RefusedAddress",
     "Run",
     "SeenItem",
     "Source",

@@ -16,6 +16,10 @@ class AuditEvent(models.Model):
     at = models.DateTimeField(auto_now_add=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     by_name = models.CharField(max_length=150)
+    token = models.CharField(
+        max_length=16, blank=True, default="", db_default="", help_text="Prefix of the API token."
+    )
+    address = models.CharField(max_length=45, blank=True, default="", db_default="")
     action = models.CharField(max_length=60)
     object_type = models.CharField(max_length=60)
     object_id = models.CharField(max_length=60)

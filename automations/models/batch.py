@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 
@@ -54,8 +56,16 @@ class Batch(models.Model):
         default=dict, db_default={}, blank=True, help_text="Input field -> column of the file."
     )
     options = models.JSONField(default=dict, db_default={}, blank=True)
+    needs_worker = models.BooleanField(
+        default=False,
+        db_default=False,
+        db_index=True,
+        help_text="A worker has yet to load rows, to hold runs or to let them go.",
+    )
     loaded_rows = models.PositiveIntegerField(default=0, db_default=0)
-    loaded_at = models.DateTimeField(null=True, blank=True)
+    loaded_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a worker last got on with it."
+    )
     trouble = models.TextField(blank=True, default="", db_default="")
 
     # A canary lets 1, then 5, then all go on, and stops at the first bad one.
@@ -80,7 +90,32 @@ class Batch(models.Model):
     def is_paused(self) -> bool:
         return self.paused_at is not None
 
+    @property
+    def file_or_selection(self) -> bool:
+        """Tell whether a worker makes its runs; rows were given by whoever submitted them."""
+        return self.kind != self.Kind.ROWS
+
+    @property
+    def expected(self) -> int:
+        """How many runs it will have: more than it has until it is loaded."""
+        is_whole = self.state == self.State.OPEN or self.cancelled_at
+        return self.total if is_whole else max(self.total, self.options.get("rows", 0))
+
+    @property
+    def items(self) -> models.QuerySet[Any]:
+        """The newest run of each row; the runs of a batch without rows are its items."""
+        return self.runs.filter(batch_row__isnull=False) if self.loaded_rows else self.runs.all()
+
     def counts(self) -> dict[str, int]:
-        """Count this batch's runs by status; absent statuses are left out."""
-        rows = self.runs.order_by().values_list("status").annotate(n=models.Count("id"))
-        return dict(rows)
+        """Count this batch's items by status; absent statuses are left out."""
+        counts = _by_status(self.runs)
+        if self.loaded_rows:
+            # Few, and found by the index on (batch, batch_row): a filter on the whole is neither.
+            for status, repeated in _by_status(self.runs.filter(batch_row__isnull=True)).items():
+                counts[status] -= repeated
+        return {status: count for status, count in counts.items() if count}
+
+
+def _by_status(runs: models.Manager[Any] | models.QuerySet[Any]) -> dict[str, int]:
+    rows = runs.order_by().values_list("status").annotate(n=models.Count("id"))
+    return dict(rows)

@@ -25,6 +25,11 @@ class Tested(models.Model):
     def is_being_tested(self) -> bool:
         return self.tested_at is not None and self.test_passed is None
 
+    @property
+    def test_labels(self) -> list[str]:
+        """What the last test found, by name."""
+        return list(self.test_sample.get("items", []))
+
 
 class Source(Tested):
     """Where an automation's input comes from: a kind from the registry, with its settings."""
@@ -38,6 +43,8 @@ class Source(Tested):
 
     def clean(self) -> None:
         self.settings = connectors.sources.clean_settings(self.kind, self.settings)
+        if self.settings.get("automation") == self.automation.slug:
+            raise ValidationError("An automation cannot take its own outputs; choose another one.")
 
 
 class SeenItem(models.Model):
@@ -89,11 +96,11 @@ class Destination(Tested):
 
     @property
     def promise(self) -> str:
-        return connectors.destinations.get(self.kind)(self.settings).promise
+        return connectors.destination_of(self.kind, self.settings).promise
 
     @property
     def promise_sentence(self) -> str:
-        return connectors.destinations.get(self.kind)(self.settings).promise_sentence
+        return connectors.destination_of(self.kind, self.settings).promise_sentence
 
 
 class TriggerQuerySet(models.QuerySet["Trigger"]):
@@ -102,13 +109,20 @@ class TriggerQuerySet(models.QuerySet["Trigger"]):
 
 
 class Trigger(models.Model):
-    """What starts runs by itself; a schedule's `next_at` is the next intended time, in UTC."""
+    """What starts runs by itself; a schedule's `next_at` is the next intended time, in UTC.
+
+    `waiting_since` is the intended time that waits for the run before it, where overlapping times
+    queue.
+    """
 
     automation = models.ForeignKey(Automation, models.CASCADE, related_name="triggers")
     kind = models.CharField(max_length=40, default="schedule")
     settings = StrictJSONField(default=dict, blank=True)
     is_active = models.BooleanField(default=True)
     next_at = models.DateTimeField(null=True, blank=True, editable=False)
+    waiting_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="A due time that waits for a run to end."
+    )
     last_fired_at = models.DateTimeField(null=True, blank=True, editable=False)
     trouble = models.TextField(blank=True, editable=False)
 
@@ -126,9 +140,10 @@ class Trigger(models.Model):
     def clean(self) -> None:
         try:
             self.settings = triggers.clean_settings(self.kind, self.settings)
-        except ValueError as error:
-            raise ValidationError({"settings": str(error)}) from error
+        except ValidationError as error:
+            raise ValidationError({"settings": error.messages}) from error
         self.next_at = triggers.next_time(self.kind, self.settings)
+        self.waiting_since = None
 
 
 class Firing(models.Model):

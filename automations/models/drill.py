@@ -12,7 +12,9 @@ from automations.models.version import Version
 class Drill(models.Model):
     """One drill of one version; its runs are simulated, its outcome is kept for ever.
 
-    `results` holds one object per fault: {"fault", "expected", "happened", "passed", "run"}.
+    `results` holds one object per fault: {"fault", "label", "expected", "wants", "run",
+    "happened", "passed"}; `passed` is null where there was nothing to judge. An automation has one
+    open drill at a time.
     """
 
     automation = models.ForeignKey(Automation, models.CASCADE, related_name="drills")
@@ -27,6 +29,17 @@ class Drill(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["automation"],
+                condition=models.Q(finished_at=None),
+                name="drill_open_once",
+            )
+        ]
+        indexes = [
+            # the drills of an automation's page
+            models.Index(fields=["automation", "-id"], name="idx_drill_automation")
+        ]
 
     def __str__(self) -> str:
         return f"Drill {self.pk} of {self.version}"

@@ -39,6 +39,10 @@ class Provider(models.Model):
         EMBEDDED = "embedded", "Embedded model"
 
     DEFAULT_NAME = "Default"
+    CIRCUIT = (
+        "circuit_opened_at", "circuit_reason", "circuit_is_outage", "failures_in_row",
+        "failing_since", "probe_at",
+    )  # fmt: skip
 
     name = models.CharField(max_length=80, unique=True)
     kind = models.CharField(max_length=16, choices=Kind, default=Kind.ENDPOINT)
@@ -128,6 +132,12 @@ class Provider(models.Model):
     @property
     def is_being_tested(self) -> bool:
         return self.tested_at is not None and self.test_passed is None
+
+    def forget_circuit(self) -> None:
+        """Start with a closed circuit. Does not save: `CIRCUIT` names the columns."""
+        self.circuit_opened_at, self.circuit_reason = None, ""
+        self.circuit_is_outage, self.probe_at = False, None
+        self.failures_in_row, self.failing_since = 0, None
 
     def seal_key(self, key: str) -> None:
         """Keep `key` encrypted, bound to this row; an empty one clears it. Does not save."""

@@ -38,6 +38,10 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Leave out sample and simulated runs, which prove nothing about production."""
         return self.filter(is_sample=False, is_simulated=False)
 
+    def extend_deadlines(self, by: timedelta) -> None:
+        """Move the deadlines of runs that have begun and wait, for time that does not count."""
+        self.queued().exclude(deadline_at=None).update(deadline_at=F("deadline_at") + by)
+
     def light(self) -> RunQuerySet:
         """Defer the big columns, for lists."""
         return self.defer("input_data", "output_data", "answer", "dialogue", "verdicts", "trace")
@@ -95,6 +99,7 @@ class Run(models.Model):
     FINAL = (Status.SUCCESS, Status.FAILED, Status.CANCELLED)
     INTERACTIVE = 10
     BULK = 0
+    CANARY = 1  # let go by its batch's canary: its end decides whether the others follow
     HELD = -1  # its batch is paused, or waits for its canary; never claimed
     MAX_DEPTH = 10
     MAX_POSTPONEMENTS = 10
@@ -253,6 +258,13 @@ class Run(models.Model):
             models.Index(fields=["batch", "status"], name="idx_run_batch"),
             # an automation's newest runs
             models.Index(fields=["automation", "-id"], name="idx_run_automation"),
+            # a run's trace: what it caused, and what repeats it; most runs do neither
+            models.Index(
+                fields=["caused_by"], name="idx_run_caused", condition=Q(caused_by__isnull=False)
+            ),
+            models.Index(
+                fields=["rerun_of"], name="idx_run_rerun", condition=Q(rerun_of__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
+import math
+from datetime import datetime, timedelta
+
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import F, Q
 from django.utils import timezone
+
+SCOPES = {
+    "automations:read": "List the automations and what input they take.",
+    "runs:read": "See runs and batches, with their input and output.",
+    "runs:create": "Start runs.",
+    "runs:cancel": "Cancel runs and batches.",
+    "batches:create": "Start batches.",
+}
+USE_NOTED_EVERY = timedelta(minutes=1)
+WINDOW = timedelta(minutes=1)
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def charge(self, token: ApiToken, *, per_minute: int, now: datetime) -> int:
+        """Count one request; return 0, or the seconds to wait when the token has used its rate.
+
+        GCRA over one timestamp: a minute's worth may come at once, then it flows evenly. Each
+        statement is one conditional UPDATE, so that parallel requests need no lock.
+        """
+        interval = WINDOW / per_minute
+        row = self.filter(pk=token.pk)
+        noted = token.last_used_at
+        used = {} if noted and now - noted < USE_NOTED_EVERY else {"last_used_at": now}
+        rested = Q(requests_at=None) | Q(requests_at__lt=now)
+        if row.filter(rested).update(requests_at=now + interval, **used):
+            return 0
+        limit = now + WINDOW - interval
+        if row.filter(requests_at__lte=limit).update(requests_at=F("requests_at") + interval):
+            return 0
+        mark = row.values_list("requests_at", flat=True).first() or now
+        return max(1, math.ceil((mark - limit).total_seconds()))
 
 
 class ApiToken(models.Model):
@@ -27,6 +63,8 @@ class ApiToken(models.Model):
     revoked_at = models.DateTimeField(null=True, editable=False)
     requests_at = models.DateTimeField(null=True, editable=False, help_text="GCRA mark.")
 
+    objects = ApiTokenQuerySet.as_manager()
+
     class Meta:
         ordering = ["-id"]
         verbose_name = "API token"
@@ -34,6 +72,57 @@ class ApiToken(models.Model):
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}...)"
 
+    def clean(self) -> None:
+        unknown = sorted(set(self.scopes) - set(SCOPES))
+        if unknown:
+            known = ", ".join(SCOPES)
+            raise ValidationError({"scopes": f"There is no scope {unknown[0]!r}; known: {known}."})
+        if not self.scopes:
+            raise ValidationError({"scopes": "Choose at least one scope."})
+
     @property
     def is_live(self) -> bool:
         return self.revoked_at is None and self.expires_at > timezone.now()
+
+    @property
+    def state(self) -> str:
+        if self.revoked_at:
+            return "revoked"
+        return "live" if self.is_live else "expired"
+
+
+class RefusedAddress(models.Model):
+    """An address from which tokens were refused; its mark limits how often it is answered.
+
+    In the database, because every web process must see it; a row lives an hour.
+    """
+
+    AT_ONCE = 20
+    INTERVAL = timedelta(seconds=6)
+    KEPT = timedelta(hours=1)
+
+    address = models.CharField(max_length=45, unique=True)
+    refused_at = models.DateTimeField(db_index=True, help_text="GCRA mark.")
+
+    class Meta:
+        verbose_name_plural = "refused addresses"
+
+    def __str__(self) -> str:
+        return self.address
+
+    @classmethod
+    def charge(cls, address: str, *, now: datetime) -> int:
+        """Count a refused token; return 0, or the seconds to wait when there were too many.
+
+        Beyond the limit nothing is written: a flood of guesses costs one indexed read each.
+        """
+        limit = now + cls.INTERVAL * (cls.AT_ONCE - 1)
+        mark = cls.objects.filter(address=address).values_list("refused_at", flat=True).first()
+        if mark is not None and mark > limit:
+            wait: timedelta = mark - limit
+            return math.ceil(wait.total_seconds())
+        next_mark = max(mark or now, now) + cls.INTERVAL
+        if mark is None:
+            cls.objects.filter(refused_at__lt=now - cls.KEPT).delete()
+        cls.objects.update_or_create(address=address, defaults={"refused_at": next_mark})
+        return 0

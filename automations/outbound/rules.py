@@ -1,7 +1,7 @@
 """What may be called: schemes, ports and hosts, per purpose, and the refusals in words."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -110,6 +110,30 @@ def check_url(url: str, *, allow: Allowance) -> None:
     if place.port not in OPEN_PORTS:
         raise allow.refusal(
             f"Port {place.port} is not open for calls, only 443 and 80 are; use one of those",
+            code="blocked_port",
+        )
+
+
+def check_host(host: str, port: int, *, allow: Allowance, ports: Collection[int]) -> None:
+    """Refuse a host and port that may not be connected to, without looking the name up.
+
+    One of `ports` of a public host, or a host and port named in the allowance. Raises
+    `OutboundRefused` with the codes of `check_url`.
+    """
+    shown = f"[{host}]" if ":" in host else host
+    match = _URL.fullmatch(f"host://{shown}:{port}")
+    if match is None or match["port"] != str(port) or not _has_fair_host(match):
+        raise allow.refusal(
+            "The host is not a plain name or address; write it like mail.example.com, without "
+            "spaces, other alphabets or unusual numbers",
+            code="bad_url",
+        )
+    if _is_never(host) or (_is_local(host) and not allow.permits(host, port)):
+        raise allow.blocked(host, port)
+    if port not in ports and not allow.permits(host, port):
+        known = ", ".join(str(number) for number in sorted(ports))
+        raise allow.refusal(
+            f"Port {port} is not open for this, only {known} are; use one of those",
             code="blocked_port",
         )
 

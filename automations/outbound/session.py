@@ -34,11 +34,11 @@ async def system_lookup(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(info[4][0]) for info in found))
 
 
-class _Resolver(AbstractResolver):
+class GuardedResolver(AbstractResolver):
     """Refuses a name if any one of its addresses may not be called."""
 
-    def __init__(self, allow: Allowance, lookup: Lookup) -> None:
-        self._allow = allow
+    def __init__(self, allow: Allowance, lookup: Lookup = system_lookup) -> None:
+        self.allow = allow
         self._lookup = lookup
         self._checked = set(allow.places)
 
@@ -48,8 +48,8 @@ class _Resolver(AbstractResolver):
         addresses = await self._lookup(host, port)
         if not addresses:
             raise OSError(socket.EAI_NODATA, "the name has no address")
-        if not all(self._allow.accepts(address, host=host, port=port) for address in addresses):
-            raise self._allow.blocked(host, port)
+        if not all(self.allow.accepts(address, host=host, port=port) for address in addresses):
+            raise self.allow.blocked(host, port)
         self._checked.update((address, port) for address in addresses)
         return [_result(host, port, address) for address in addresses]
 
@@ -58,8 +58,8 @@ class _Resolver(AbstractResolver):
         family, kind, protocol, _, target = info
         address, port = str(target[0]), int(str(target[1]))
         known = (address, port) in self._checked
-        if not known and not self._allow.accepts(address, host=address, port=port):
-            raise self._allow.blocked(address, port)
+        if not known and not self.allow.accepts(address, host=address, port=port):
+            raise self.allow.blocked(address, port)
         return socket.socket(family, kind, protocol)
 
     async def close(self) -> None:
@@ -85,7 +85,7 @@ class GuardedSession:
     """
 
     def __init__(self, allow: Allowance, *, lookup: Lookup = system_lookup, idle_s: float) -> None:
-        resolver = _Resolver(allow, lookup)
+        resolver = GuardedResolver(allow, lookup)
         self._allow = allow
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(

@@ -7,6 +7,7 @@ from automations.schemas.fields import (
     check_input_schema,
     fields_of,
     parse_value,
+    text_field,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "errors_in",
     "fields_of",
     "parse_value",
+    "text_field",
 ]

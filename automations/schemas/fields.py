@@ -153,3 +153,11 @@ def _input_field(name: str, spec: Schema, *, required: bool) -> InputField:
         default=spec.get("default"),
         choices=tuple(spec.get("enum", ())),
     )
+
+
+def text_field(schema: Schema) -> str:
+    """Return the field that a text goes to: `content`, else the first long text, else a short."""
+    properties = schema.get("properties") or {}
+    texts = [name for name, spec in properties.items() if spec.get("type") == "string"]
+    long = [name for name in texts if properties[name].get("format") == "textarea"]
+    return "content" if "content" in properties or not texts else [*long, *texts][0]

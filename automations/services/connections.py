@@ -13,6 +13,7 @@ from automations.audit import Actor, record
 from automations.errors import WrongState
 from automations.models import Automation, Destination, Source, Trigger
 from automations.services.acting import require
+from automations.services.loops import refuse_loop
 
 Connection = Source | Destination | Trigger
 
@@ -28,8 +29,11 @@ def save_connection(connection: Connection, *, by: Actor) -> Connection:
     model = type(connection)._meta.model_name
     require(by, f"automations.{'change' if connection.pk else 'add'}_{model}")
     connection.full_clean()
-    if isinstance(connection, Trigger) and connection.is_active:
-        _require_runnable_input(connection)
+    if isinstance(connection, Trigger):
+        _require_usable(connection)
+    else:
+        _require_target(connection)
+        refuse_loop(connection)
     with transaction.atomic():
         before = _settings(type(connection)._default_manager.filter(pk=connection.pk).first())
         connection.save()
@@ -74,6 +78,28 @@ def move_to_stage(automation: Automation, stage: str, *, by: Actor) -> Automatio
         automation.save(update_fields=["stage", "updated_at"])
         record("move to stage", automation, by=by, before=before, after={"stage": stage})
     return automation
+
+
+def _require_target(connection: Source | Destination) -> None:
+    """Refuse to hand outputs to an automation that does not exist."""
+    if not isinstance(connection, Destination) or connection.kind != "automation":
+        return
+    slug = connection.settings["automation"]
+    if not Automation.objects.filter(slug=slug).exists():
+        raise ValidationError({"automation": f"There is no automation {slug}; choose another."})
+
+
+def _require_usable(trigger: Trigger) -> None:
+    """Refuse an active trigger that could start nothing."""
+    if not trigger.is_active:
+        return
+    if trigger.kind == "schedule":
+        _require_runnable_input(trigger)
+    source = getattr(trigger.automation, "source", None)
+    if trigger.kind == "object_event" and (source is None or source.kind != "object_store"):
+        raise ValidationError(
+            "This automation does not read an object store; set its source to one first."
+        )
 
 
 def _require_runnable_input(trigger: Trigger) -> None:

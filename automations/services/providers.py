@@ -7,7 +7,8 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from automations.audit import Actor, record
-from automations.models import Provider
+from automations.models import Provider, Run
+from automations.queue import ring_on_commit
 from automations.services.acting import require
 
 TEST = "automations.tasks.test_provider"
@@ -36,11 +37,22 @@ def ask_for_test(provider: Provider, *, by: Actor) -> Provider:
 
 
 def store_test(provider: Provider, *, passed: bool, message: str) -> None:
-    """Keep the outcome of a test call; one that passed closes the provider's circuit."""
-    provider.tested_at, provider.test_passed = timezone.now(), passed
-    provider.test_message = message
-    changed = ["tested_at", "test_passed", "test_message"]
-    if passed:
-        provider.circuit_opened_at, provider.circuit_reason = None, ""
-        changed += ["circuit_opened_at", "circuit_reason"]
-    provider.save(update_fields=changed)
+    """Keep the outcome of a test call; one that passed closes the circuit and rings the workers."""
+    with transaction.atomic():
+        provider.tested_at, provider.test_passed = timezone.now(), passed
+        provider.test_message = message
+        provider.save(update_fields=["tested_at", "test_passed", "test_message"])
+        if passed:
+            _close_circuit(provider)
+
+
+def _close_circuit(provider: Provider) -> None:
+    """Let calls go on; the time for which they waited counts for no run's deadline."""
+    current = Provider.objects.select_for_update(no_key=True).get(pk=provider.pk)
+    opened_at = current.circuit_opened_at
+    provider.forget_circuit()
+    provider.save(update_fields=Provider.CIRCUIT)
+    if opened_at is not None:
+        waiting = Run.objects.filter(provider=provider, step__in=[Run.Step.SOURCE, Run.Step.MODEL])
+        waiting.extend_deadlines(timezone.now() - opened_at)
+        ring_on_commit()

@@ -1,24 +1,24 @@
-"""Verbs that start runs: one, a batch, from the source, again."""
+"""Verbs that start runs: one, from the source, again; and what the other verbs make runs with."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from automations import connectors
 from automations.audit import Actor, record
 from automations.connectors.base import Item
-from automations.errors import Problem, WrongState
+from automations.errors import NothingNew, Problem, WrongState
+from automations.inputs import placed
 from automations.models import Automation, Batch, Run, Trigger, Version
 from automations.queue import ring_on_commit
+from automations.services import seen
 from automations.services.acting import require
+from automations.services.filling import fill
 
-CHUNK = 500
 TOKENS_PER_CHARACTER = 0.25
 
 
@@ -51,8 +51,39 @@ def submit_run(
         NotAllowed: the person may not start runs.
         WrongState: no live version, a draft, paused or retired.
     """
+    return submit_once(automation, input_data, by=by, origin=origin, version=version)[0]
+
+
+def submit_once(
+    automation: Automation, input_data: Mapping[str, Any], *, by: Actor,
+    origin: Origin = PERSON, version: Version | None = None,
+) -> tuple[Run, bool]:  # fmt: skip
+    """Do as `submit_run`, and tell whether the run is new."""
     require(by, "automations.start_run")
-    run = _new_run(runnable(automation, version), input_data, by=by, origin=origin)
+    run = new_run(runnable(automation, version), input_data, by=by, origin=origin)
+    found = _existing(run) or _queue(run, by=by)
+    return found, found is run
+
+
+def try_version(
+    version: Version, input_data: Mapping[str, Any], *, by: Actor, key: str | None = None
+) -> Run:
+    """Queue a simulated run of a published version or a draft: nothing of it is delivered.
+
+    The same `key` returns the first run.
+
+    Raises:
+        NotAllowed: the person may not start runs.
+        WrongState: the automation is paused or retired.
+        ValidationError: the draft's recipe is not complete.
+    """
+    require(by, "automations.start_run")
+    _require_under_way(version.automation)
+    if not version.is_published:
+        version.full_clean(exclude=["number"])
+    origin = Origin(Run.Origin.PLAYGROUND, idempotency_key=key)
+    run = new_run(version, input_data, by=by, origin=origin)
+    run.is_simulated = True
     return _existing(run) or _queue(run, by=by)
 
 
@@ -69,41 +100,77 @@ def run_source(automation: Automation, *, by: Actor, origin: Origin = PERSON) ->
 
 
 def source_items(automation: Automation) -> list[Item]:
-    """List what the automation's source holds now (blocking).
+    """List what a run of the automation's source would take now (blocking).
+
+    Of a source that remembers that is what was not taken before; what its first look passes by is
+    noted as seen.
 
     Raises:
+        NothingNew: the source remembers, and has nothing new.
         WrongState: the source has no items of its own.
         Problem: the source cannot be listed.
     """
     source = getattr(automation, "source", None)
-    kind = connectors.sources.get(source.kind)(source.settings) if source else None
-    items = kind.items() if kind else []
-    if not items:
-        raise WrongState("This automation's source holds nothing to run on; give it an input.")
-    return items
+    look = seen.look_at(source) if source else None
+    if look is None or not look.fresh:
+        raise _nothing_in(automation, len(look.items) if look else 0)
+    seen.pass_by(automation.source, look.passed_by)
+    return look.fresh
+
+
+def _nothing_in(automation: Automation, count: int) -> WrongState:
+    if seen.remembering(automation) is None:
+        return WrongState("This automation's source holds nothing to run on; give it an input.")
+    if not count:
+        return NothingNew("The source holds nothing yet; run it again when something is there.")
+    return NothingNew(
+        f"The source holds nothing new: all {count:,} of its items were taken before. To take "
+        "them again, forget what was seen on the source's page."
+    )
 
 
 def start_items(
     version: Version, items: Sequence[Item], *, by: Actor, origin: Origin
 ) -> Run | Batch:
-    """Queue a run for the one item, or a batch for several."""
+    """Queue a run for the one item, or a batch for several.
+
+    A source that remembers notes them in the same transaction.
+
+    Raises:
+        NothingNew: somebody else took them all in this very moment.
+    """
+    source = seen.remembering(version.automation)
+    if source is None:
+        return _start_items(version, items, by=by, origin=origin)
+    with transaction.atomic():
+        mine = seen.take(source, items)
+        if not mine:
+            raise _nothing_in(version.automation, len(items))
+        return _start_items(version, mine, by=by, origin=origin)
+
+
+def _start_items(
+    version: Version, items: Sequence[Item], *, by: Actor, origin: Origin
+) -> Run | Batch:
     if len(items) == 1:
-        run = _from_item(version, items[0].key, by=by, origin=origin)
+        run = _of_item(version, items[0], by=by, origin=origin)
         return _existing(run) or _queue(run, by=by)
     bulk = replace(origin, slot=None)
-    runs = (_from_item(version, item.key, by=by, origin=bulk) for item in items)
-    return _submit(version, runs, by=by, name=f"{len(items)} items of the source")
+    runs = (_of_item(version, item, by=by, origin=bulk) for item in items)
+    return open_batch(version, runs, by=by, name=f"{len(items)} items of the source")
 
 
-def submit_batch(
-    automation: Automation, rows: Iterable[Mapping[str, Any]], *, by: Actor, name: str
-) -> Batch:
-    """Queue a run per row, in chunks so that no transaction is long; rows are read lazily."""
-    require(by, "automations.start_run")
-    version = runnable(automation)
-    origin = Origin(Run.Origin.BATCH)
-    runs = (_new_run(version, row, by=by, origin=origin) for row in rows)
-    return _submit(version, runs, by=by, name=name)
+def _of_item(version: Version, item: Item, *, by: Actor, origin: Origin) -> Run:
+    """Return a run, not stored yet, of one item: with its input where listing has read it."""
+    cause = origin if item.caused_by is None else replace(
+        origin, caused_by=item.caused_by, depth=item.depth
+    )  # fmt: skip
+    if item.data is None:
+        return from_item(version, item.key, by=by, origin=cause)
+    data = placed(item.data, version.automation.input_schema)
+    run = new_run(version, data, by=by, origin=cause)
+    run.source_item = item.key[:1_000]
+    return run
 
 
 def rerun(run: Run, *, by: Actor, key: str | None = None) -> Run:
@@ -112,9 +179,9 @@ def rerun(run: Run, *, by: Actor, key: str | None = None) -> Run:
     version = runnable(run.automation)
     origin = Origin(Run.Origin.REPLAY, rerun_of=run, idempotency_key=key)
     if run.source_item and not run.input_data:
-        again = _from_item(version, run.source_item, by=by, origin=origin)
+        again = from_item(version, run.source_item, by=by, origin=origin)
     else:
-        again = _new_run(version, run.input_data, by=by, origin=origin)
+        again = new_run(version, run.input_data, by=by, origin=origin)
     return _existing(again) or _queue(again, by=by)
 
 
@@ -127,7 +194,7 @@ def record_rejected(
         WrongState: the automation could not have run at all.
     """
     require(by, "automations.start_run")
-    run = _new_run(runnable(automation), {}, by=by, origin=origin)
+    run = new_run(runnable(automation), {}, by=by, origin=origin)
     if existing := _existing(run):
         return existing
     now = timezone.now()
@@ -147,16 +214,20 @@ def runnable(automation: Automation, version: Version | None = None) -> Version:
     Raises:
         WrongState: no live version, a draft, paused or retired.
     """
-    if automation.stage == Automation.Stage.RETIRED:
-        raise WrongState(f"{automation} is retired; move it to another stage before running it.")
-    if automation.is_paused:
-        raise WrongState(f"{automation} is paused; resume it before running it.")
+    _require_under_way(automation)
     chosen = version or automation.live_version
     if chosen is None:
         raise WrongState(f"{automation} has no live version; publish one and make it live.")
     if not chosen.is_published:
         raise WrongState(f"{chosen} is a draft; publish it before running it.")
     return chosen
+
+
+def _require_under_way(automation: Automation) -> None:
+    if automation.stage == Automation.Stage.RETIRED:
+        raise WrongState(f"{automation} is retired; move it to another stage before running it.")
+    if automation.is_paused:
+        raise WrongState(f"{automation} is paused; resume it before running it.")
 
 
 def _existing(run: Run) -> Run | None:
@@ -182,7 +253,35 @@ def _queue(run: Run, *, by: Actor) -> Run:
     return run
 
 
-def _new_run(version: Version, input_data: Mapping[str, Any], *, by: Actor, origin: Origin) -> Run:
+def open_batch(
+    version: Version, runs: Iterable[Run], *, by: Actor, name: str, key: str | None = None
+) -> Batch:
+    """Queue the runs as a batch; the same `key` returns the first one, continued if need be."""
+    batch, found = _batch_for(version, by=by, name=name, key=key)
+    return batch if found and batch.state == Batch.State.OPEN else fill(batch, runs)
+
+
+def _batch_for(version: Version, *, by: Actor, name: str, key: str | None) -> tuple[Batch, bool]:
+    """Return the batch of this key, and whether it was there before."""
+    mine = Batch.objects.filter(automation=version.automation, idempotency_key=key)
+    if key and (first := mine.first()):
+        return first, True
+    batch = Batch(
+        automation=version.automation, version=version, name=name[:200],
+        created_by_id=by.pk if by else None, idempotency_key=key, state=Batch.State.LOADING,
+    )  # fmt: skip
+    try:
+        with transaction.atomic():
+            batch.save()
+            record("start batch", batch, by=by)
+    except IntegrityError:
+        # The same key twice at the same moment: the other one was first.
+        return mine.get(), True
+    return batch, False
+
+
+def new_run(version: Version, input_data: Mapping[str, Any], *, by: Actor, origin: Origin) -> Run:
+    """Return a run that is not stored yet."""
     now = timezone.now()
     size = (
         len(version.system_prompt)
@@ -208,35 +307,8 @@ def _new_run(version: Version, input_data: Mapping[str, Any], *, by: Actor, orig
     )
 
 
-def _from_item(version: Version, item: str, *, by: Actor, origin: Origin) -> Run:
-    run = _new_run(version, {}, by=by, origin=origin)
+def from_item(version: Version, item: str, *, by: Actor, origin: Origin) -> Run:
+    """Return a run, not stored yet, that will read its input from the source."""
+    run = new_run(version, {}, by=by, origin=origin)
     run.source_item, run.step = item, Run.Step.SOURCE
     return run
-
-
-def _submit(version: Version, runs: Iterable[Run], *, by: Actor, name: str) -> Batch:
-    by_id = by.pk if by else None
-    batch = Batch(automation=version.automation, name=name[:200], created_by_id=by_id)
-    with transaction.atomic():
-        batch.save()
-        record("start batch", batch, by=by)
-    waiting = iter(runs)
-    while chunk := list(islice(waiting, CHUNK)):
-        if not _add_chunk(batch, chunk):
-            break
-    return batch
-
-
-def _add_chunk(batch: Batch, chunk: list[Run]) -> bool:
-    """Queue a chunk; False when somebody cancelled the batch in the meantime."""
-    with transaction.atomic():
-        current = Batch.objects.select_for_update().get(pk=batch.pk)
-        if current.cancelled_at:
-            return False
-        for run in chunk:
-            run.batch, run.priority = batch, Run.BULK
-        Run.objects.bulk_create(chunk)
-        batch.total += len(chunk)
-        batch.save(update_fields=["total"])
-        ring_on_commit()
-    return True

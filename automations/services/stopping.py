@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from automations.audit import Actor, record
 from automations.errors import WrongState
-from automations.models import Automation, Batch, Control, Delivery, Run
+from automations.models import Automation, Control, Delivery, Run
+from automations.models.run import RunQuerySet
 from automations.queue import ring_on_commit
 from automations.services.acting import require
 
@@ -23,7 +24,7 @@ def cancel_run(run: Run, *, by: Actor) -> Run:
     """
     require(by, "automations.start_run")
     with transaction.atomic():
-        changed = _cancel_waiting(Run.objects.filter(pk=run.pk)) or _ask_to_stop(
+        changed = cancel_waiting(Run.objects.filter(pk=run.pk)) or ask_to_stop(
             Run.objects.filter(pk=run.pk)
         )
         if not changed:
@@ -33,19 +34,8 @@ def cancel_run(run: Run, *, by: Actor) -> Run:
     return run
 
 
-def cancel_batch(batch: Batch, *, by: Actor) -> Batch:
-    """Cancel everything of a batch that has not ended."""
-    require(by, "automations.start_run")
-    with transaction.atomic():
-        _cancel_waiting(batch.runs.all())
-        _ask_to_stop(batch.runs.all())
-        batch.cancelled_at = timezone.now()
-        batch.save(update_fields=["cancelled_at"])
-        record("cancel batch", batch, by=by)
-    return batch
-
-
-def _cancel_waiting(runs: QuerySet[Run]) -> int:
+def cancel_waiting(runs: QuerySet[Run]) -> int:
+    """Cancel at once what no worker holds; return how many."""
     waiting = runs.filter(status__in=[Run.Status.QUEUED, Run.Status.AWAITING_APPROVAL])
     # The fence moves so that a worker's late write cannot bring the run back.
     cancelled = waiting.update(
@@ -60,7 +50,8 @@ def _cancel_waiting(runs: QuerySet[Run]) -> int:
     return cancelled
 
 
-def _ask_to_stop(runs: QuerySet[Run]) -> int:
+def ask_to_stop(runs: QuerySet[Run]) -> int:
+    """Ask the workers to stop what they hold; return how many."""
     return runs.filter(status=Run.Status.RUNNING).update(cancel_requested_at=timezone.now())
 
 
@@ -78,11 +69,18 @@ def _set_paused(automation: Automation, when: datetime | None, *, by: Actor) -> 
     require(by, "automations.pause_automation")
     with transaction.atomic():
         before = {"paused": automation.is_paused}
+        if automation.paused_at and when is None:
+            _not_counting(automation.paused_at, Run.objects.filter(automation=automation))
         automation.paused_at = when
         automation.save(update_fields=["paused_at", "updated_at"])
         record("pause" if when else "resume", automation, by=by, before=before)
         ring_on_commit()
     return automation
+
+
+def _not_counting(since: datetime, runs: RunQuerySet) -> None:
+    """Leave the time since then out of the deadlines of runs that had begun."""
+    runs.extend_deadlines(timezone.now() - since)
 
 
 def halt(*, by: Actor, reason: str) -> Control:
@@ -100,6 +98,8 @@ def _set_halted(when: datetime | None, reason: str, *, by: Actor) -> Control:
     with transaction.atomic():
         control = Control.current()
         before = {"halted": bool(control.halted_at)}
+        if control.halted_at and when is None:
+            _not_counting(control.halted_at, Run.objects.all())
         control.halted_at, control.reason = when, reason[:200]
         control.save()
         record(

@@ -65,12 +65,17 @@ def _copy_rules(source: Version | None, draft: Version) -> None:
 
 
 def default_rules() -> list[ValidatorRule]:
-    """Return the published length checks: input 100-50,000, output 50-1,300 characters."""
+    """Return the published length checks, and one that no key leaves in an output.
+
+    Input 100 to 50,000, output 50 to 1,300 characters.
+    """
     bounds = {
         ValidatorRule.Direction.INPUT: {"min_stripped": 100, "max_raw": 50_000},
         ValidatorRule.Direction.OUTPUT: {"min_stripped": 50, "max_raw": 1_300},
     }
-    return [ValidatorRule(direction=d, kind="length", settings=s) for d, s in bounds.items()]
+    rules = [ValidatorRule(direction=d, kind="length", settings=s) for d, s in bounds.items()]
+    output = ValidatorRule.Direction.OUTPUT
+    return [*rules, ValidatorRule(direction=output, kind="no_secrets", position=1)]
 
 
 def publish_version(version: Version, *, by: Actor) -> Version:

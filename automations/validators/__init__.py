@@ -6,11 +6,30 @@ from django.core.exceptions import ValidationError
 
 from automations.registry import Registry
 from automations.validators.base import Subject, Validator, Verdict
+from automations.validators.emoji import Emoji
+from automations.validators.grounding import Grounding
+from automations.validators.json_schema import JsonSchema
+from automations.validators.language import Language
 from automations.validators.length import Length
+from automations.validators.phrases import Phrases
+from automations.validators.placeholders import Placeholders
+from automations.validators.regex import Regex
+from automations.validators.secrets import NoSecrets
 
 __all__ = ["Subject", "Validator", "Verdict", "choices", "clean_settings", "kinds", "registry"]
 
-registry: Registry[Validator] = Registry("validator", Length)
+registry: Registry[Validator] = Registry(
+    "validator",
+    Length,
+    JsonSchema,
+    Regex,
+    Phrases,
+    Emoji,
+    Language,
+    Grounding,
+    NoSecrets,
+    Placeholders,
+)
 
 
 def kinds(direction: str) -> list[str]:

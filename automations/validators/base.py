@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from django import forms
 
+from automations.text import one_line
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -36,6 +38,28 @@ class Verdict:
     found: tuple[str, ...] = ()
 
 
+def said(name: str, field: forms.Field, value: Any) -> str:
+    """Say one setting: its label, then its value; a switch that is off says nothing."""
+    name = str(field.label or name).lower().replace("_", " ")
+    if isinstance(field, forms.ChoiceField):
+        value = _labels(field, value)
+    if value in (None, "", [], {}) or value is False:
+        return ""
+    if value is True:
+        return name
+    if isinstance(value, int):
+        return f"{name} {value:,}"
+    if isinstance(value, (list, tuple)):
+        return f"{name}: {one_line(', '.join(f'“{item}”' for item in value), limit=160)}"
+    return f"{name} {one_line(str(value), limit=160)}"
+
+
+def _labels(field: forms.ChoiceField, value: Any) -> str:
+    known: dict[Any, Any] = dict(field.choices)  # type: ignore[arg-type]  # ours have no groups
+    chosen = value if isinstance(value, (list, tuple)) else [value]
+    return ", ".join(str(known.get(one, one)) for one in chosen)
+
+
 class Validator(ABC):
     """A check of an input or an output under settings that its form has accepted."""
 
@@ -52,6 +76,14 @@ class Validator(ABC):
     def defaults(cls, direction: str) -> dict[str, object]:
         """Return the settings that a new rule starts with in a direction (input or output)."""
         return {}
+
+    @classmethod
+    def summary(cls, settings: Mapping[str, Any]) -> str:
+        """Say the settings in words, in the order of the form; an empty string for none."""
+        # The form's order, not the row's: jsonb does not keep one.
+        fields = cls.settings_form.base_fields.items()
+        told = [said(name, field, settings[name]) for name, field in fields if name in settings]
+        return ", ".join(part for part in told if part)
 
     @abstractmethod
     def check(self, subject: Subject) -> Verdict:

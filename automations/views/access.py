@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 
 from automations.errors import AutomationsError, NotAllowed
 from automations.text import clean_text
 
 Result = TypeVar("Result")
-View = Callable[..., HttpResponse]
+View = Callable[..., Any]
 
 
 def known_to(right: str) -> Callable[[View], View]:
@@ -24,10 +25,11 @@ def known_to(right: str) -> Callable[[View], View]:
     def guarded(view: View) -> View:
         @login_required
         @wraps(view)
-        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.has_perm(right):
                 raise Http404
-            return view(request, *args, **kwargs)
+            answer: HttpResponseBase = view(request, *args, **kwargs)
+            return answer
 
         return checked
 

@@ -12,8 +12,11 @@ from django.views.decorators.http import require_POST, require_safe
 from automations import connectors, services, validators
 from automations.answering import answerer_of
 from automations.models import Automation, Destination, Run, Source, ValidatorRule, Version
+from automations.services.drills import standing
 from automations.views.access import known_to, tell
 from automations.views.paging import page_of
+from automations.views.triggers import lines_of
+from automations.waiting import stopped_providers
 
 PAGE = 25
 VERSIONS = 10
@@ -35,7 +38,9 @@ def shown(request: HttpRequest, slug: str) -> HttpResponse:
     """Show what an automation is, its last runs and its versions."""
     related = ("owner", "deputy", "source", "live_version__provider", "live_version__published_by")
     automation = get_object_or_404(Automation.objects.select_related(*related), slug=slug)
-    runs = Run.objects.light().filter(automation_id=automation.slug).select_related("version")
+    # What a drill or a try in the playground was answered says nothing about real work.
+    real = Run.objects.light().filter(automation_id=automation.slug, is_simulated=False)
+    runs = real.select_related("version")
     page = page_of(runs, request, size=PAGE)
     context = {
         "title": automation.name,
@@ -47,6 +52,7 @@ def shown(request: HttpRequest, slug: str) -> HttpResponse:
         **_connections(automation),
         **_rights(request),
         "stages": Automation.Stage.choices,
+        "drilled": standing(automation),
     }
     return render(request, "automations/automation_detail.html", context)
 
@@ -61,6 +67,7 @@ def _recipe(automation: Automation) -> dict[str, Any]:
     return {
         "live": live,
         "answerer": answerer_of(live) if live else None,
+        "stopped_providers": stopped_providers(live.provider_id) if live else [],
         "input_rules": [in_words(r) for r in rules if r.direction == "input"],
         "output_rules": [in_words(r) for r in rules if r.direction == "output"],
         "versions": listed,
@@ -70,19 +77,10 @@ def _recipe(automation: Automation) -> dict[str, Any]:
 
 
 def in_words(rule: ValidatorRule) -> str:
-    """Say what a check asks for: its label, then its settings by their labels."""
+    """Say what a check asks for: its label, then its settings."""
     kind = validators.registry.get(rule.kind)
-    # The form's order, not the row's: jsonb does not keep one.
-    told = [
-        f"{(field.label or name).lower()} {_value(rule.settings[name])}"
-        for name, field in kind.settings_form.base_fields.items()
-        if name in rule.settings
-    ]
-    return f"{kind.label}: {', '.join(told)}" if told else kind.label
-
-
-def _value(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    told = kind.summary(rule.settings)
+    return f"{kind.label}: {told}" if told else kind.label
 
 
 def _connections(automation: Automation) -> dict[str, Any]:
@@ -90,7 +88,7 @@ def _connections(automation: Automation) -> dict[str, Any]:
     return {
         "source": source_in_words(source) if source else None,
         "destinations": [destination_in_words(d) for d in automation.destinations.all()],
-        "triggers": list(automation.triggers.all()),
+        "triggers": lines_of(automation),
     }
 
 
@@ -102,9 +100,8 @@ def source_in_words(source: Source) -> Said:
 
 def destination_in_words(destination: Destination) -> Said:
     """Say where output goes and what is promised about it."""
-    kind = connectors.destinations.get(destination.kind)
-    promise = kind(destination.settings).promise_sentence
-    return Said(destination, kind.label, kind.summary(destination.settings), promise)
+    kind = connectors.destination_of(destination.kind, destination.settings)
+    return Said(destination, kind.label, kind.summary(kind.settings), kind.promise_sentence)
 
 
 def _rights(request: HttpRequest) -> dict[str, bool]:
@@ -164,6 +161,9 @@ def draft(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _to_draft(request: HttpRequest, made: Version | None, automation: Automation) -> HttpResponse:
+    """Open the draft where the button was: among the checks, else its recipe if one may see it."""
+    if made and request.POST.get("from") == "checks":
+        return redirect("version_checks", made.pk)
     staff = getattr(request.user, "is_staff", False)
     return redirect(made if made and staff else automation)
 

@@ -13,10 +13,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from automations import messages, services, tracing, waiting
-from automations.errors import Problem
+from automations import services, tracing, waiting
 from automations.models import Automation, Delivery, Run
 from automations.models.run import text_of
+from automations.rendered import prompt_of
 from automations.schemas import fields_of
 from automations.views.access import known_to, tell
 from automations.views.paging import page_of
@@ -69,7 +69,7 @@ def shown(request: HttpRequest, pk: int) -> HttpResponse:
         **live(run, request),
         "title": f"Run {run.pk}",
         "inputs": _inputs(run),
-        "prompt": _prompt(run),
+        "prompt": prompt_of(run) if request.user.has_perm("automations.view_prompt") else [],
         "previous": _neighbour(run, "-pk", pk__lt=run.pk),
         "next": _neighbour(run, "pk", pk__gt=run.pk),
     }
@@ -102,7 +102,6 @@ def live(run: Run, request: HttpRequest) -> dict[str, Any]:
         "deliveries": deliveries,
         "attempts": list(run.attempts.all()),
         "stages": tracing.track(run, deliveries),
-        "lines": tracing.lines(run),
         "advice": tracing.advice(run),
         "waits": why,
         "headline": headline,
@@ -154,16 +153,6 @@ def _inputs(run: Run) -> list[tuple[str, Any]]:
     titles = {field.name: field.title for field in fields if field.name in run.input_data}
     others = [name for name in run.input_data if name not in titles]
     return [(titles.get(name, name), run.input_data[name]) for name in (*titles, *others)]
-
-
-def _prompt(run: Run) -> list[messages.Message]:
-    if run.version is None or not run.input_data:
-        return []
-    boundary = messages.boundary_for(run.pk)
-    try:
-        return messages.build(run.version, run.input_data, dialogue=run.dialogue, boundary=boundary)
-    except Problem:
-        return []
 
 
 def _neighbour(run: Run, order: str, **bound: int) -> int | None:

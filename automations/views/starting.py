@@ -13,11 +13,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from automations import connectors, services, tracing
+from automations import connectors, services
 from automations.errors import AutomationsError, NotAllowed, Problem
 from automations.forms import RunForm
 from automations.models import Automation, Batch, Run
-from automations.services import Origin
+from automations.services import Origin, seen
 from automations.views.access import known_to
 
 SHOWN_ITEMS = 10
@@ -32,6 +32,8 @@ class Found:
     items: list[str]
     more: int = 0
     problem: str = ""
+    later: str = ""
+    taken: int = 0
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -41,7 +43,7 @@ def run_now(request: HttpRequest, slug: str) -> HttpResponse:
     related = Automation.objects.select_related("source", "live_version__provider")
     automation = get_object_or_404(related, slug=slug)
     services.require(request.user, "automations.start_run")
-    if _reads_files(automation):
+    if _has_items(automation):
         return _from_source(request, automation)
     posted = request.method == "POST"
     form = RunForm(automation, *((request.POST, request.FILES) if posted else ()))
@@ -54,9 +56,9 @@ def run_now(request: HttpRequest, slug: str) -> HttpResponse:
     return _page(request, automation, {"form": form})
 
 
-def _reads_files(automation: Automation) -> bool:
+def _has_items(automation: Automation) -> bool:
     source = getattr(automation, "source", None)
-    return source is not None and source.kind == tracing.FILES
+    return source is not None and connectors.sources.get(source.kind).lists()
 
 
 def confirmed(request: HttpRequest, automation: Automation) -> bool:
@@ -136,10 +138,15 @@ def _run_source_once(request: HttpRequest, automation: Automation) -> str:
 
 
 def _found(automation: Automation) -> Found:
+    """Say what a run would take now; what only the network knows is not asked for a page."""
     source = automation.source
+    kind = connectors.sources.get(source.kind)
+    if not kind.listed_here:
+        return Found([], later=kind.summary(source.settings))
     try:
-        items = connectors.sources.get(source.kind)(source.settings).items()
+        look = seen.look_at(source)
     except Problem as problem:
         return Found([], problem=problem.message)
-    labels = [item.label for item in items[:SHOWN_ITEMS]]
-    return Found(labels, more=max(0, len(items) - SHOWN_ITEMS))
+    labels = [item.label for item in look.fresh[:SHOWN_ITEMS]]
+    more = max(0, len(look.fresh) - SHOWN_ITEMS)
+    return Found(labels, more=more, taken=len(look.items) - len(look.fresh))

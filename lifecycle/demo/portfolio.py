@@ -74,6 +74,7 @@ CONTENT_REPURPOSER = DemoAutomation(
     rules=[
         ("input", "length", {"min_stripped": 100, "max_raw": 50_000}),
         ("output", "length", {"min_stripped": 50, "max_raw": 1_300}),
+        ("output", "grounding", {}),
     ],
     destination=("Posts folder", "file", {"path": "posts/run-{{ run_id }}.md"}),
 )

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
+from automations import services
 from automations.models import AuditEvent, Automation, Batch, Provider, Version, Worker
 from tests.makers import (
     make_automation,
@@ -160,7 +161,7 @@ def test_a_new_automation_gets_its_first_draft_and_opens(client: Client, editor:
     made = Automation.objects.get()
     assert answer.headers["Location"] == made.get_absolute_url()
     assert (made.stage, made.source.kind) == ("idea", "form")
-    assert made.versions.get().validator_rules.count() == 2
+    assert made.versions.get().validator_rules.count() == len(services.default_rules())
     assert AuditEvent.objects.filter(action="create automation", by=editor).exists()
 
 
@@ -211,21 +212,15 @@ def test_a_viewer_changes_nothing(client: Client, viewer: Any) -> None:
 # --- versions ------------------------------------------------------------------------------
 
 
-def test_a_draft_and_its_checks_are_edited(client: Client, editor: Any) -> None:
+def test_a_draft_is_edited(client: Client, editor: Any) -> None:
     draft = make_version()
     client.force_login(editor)
-    fields = {
-        "system_prompt": "Be kind.",
-        "validator_rules-0-settings": '{"min_stripped": 5, "max_raw": 60}',
-    }
-    answer = submit(client, change("version", draft.pk), **fields)
+    answer = submit(client, change("version", draft.pk), system_prompt="Be kind.")
     assert answer.status_code == 302, answer.context["errors"]
     assert answer.headers["Location"] == draft.automation.get_absolute_url()
     draft.refresh_from_db()
     assert draft.system_prompt == "Be kind."
-    first = draft.validator_rules.order_by("pk").first()
-    assert first is not None
-    assert first.settings == {"min_stripped": 5, "max_raw": 60}
+    assert draft.validator_rules.count() == 2
 
 
 @pytest.mark.parametrize(
@@ -248,12 +243,14 @@ def test_a_fault_in_a_draft_is_named_beside_its_field(
     assert words in str(answer.context["adminform"].form.errors[name])
 
 
-def test_faulty_bounds_of_a_check_are_named(client: Client, editor: Any) -> None:
-    draft = make_version()
+def test_the_page_says_the_checks_and_leads_to_them(client: Client, editor: Any) -> None:
+    draft, live = make_version(), make_live(make_automation("other"))
     client.force_login(editor)
-    fields = {"validator_rules-0-settings": '{"min_stripped": 9, "max_raw": 6}'}
-    answer = submit(client, change("version", draft.pk), **fields)
-    assert "no text can be both" in answer.content.decode()
+    page = client.get(change("version", draft.pk)).content.decode()
+    assert "Input: <strong>Length</strong>, at least 100, at most 50,000" in page
+    assert reverse("version_checks", args=[draft.pk]) in page
+    assert "Edit checks" in page
+    assert "Edit checks" not in client.get(change("version", live.pk)).content.decode()
 
 
 def test_a_published_version_is_read_only_and_says_why(client: Client, superuser: Any) -> None:

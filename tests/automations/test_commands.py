@@ -203,6 +203,14 @@ def test_a_batch_that_is_not_waited_for_stays_queued(writer: Version, tmp_path: 
     assert set(Run.objects.values_list("status", "origin", "priority")) == {("queued", "batch", 0)}
 
 
+def test_a_batch_under_the_same_key_is_queued_once(writer: Version, tmp_path: Path) -> None:
+    file = a_csv(tmp_path, LONG_TEXT, LONG_TEXT)
+    first = call("submit_batch", "writer", file, "--key", "july", "--json")
+    again = call("submit_batch", "writer", file, "--key", "july", "--json")
+    assert first.json == again.json
+    assert Run.objects.count() == 2
+
+
 def test_jsonl_rows_are_objects_or_plain_texts(writer: Version, tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     lines = [json.dumps({"content": LONG_TEXT + "ü 😀"}), "", json.dumps(LONG_TEXT)]

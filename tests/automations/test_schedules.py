@@ -152,7 +152,7 @@ def test_two_schedulers_at_once_start_a_folder_once() -> None:
     make_due(trigger)
     stale = Trigger.objects.select_related("automation").get(pk=trigger.pk)
     assert services.fire_due_triggers() == 1
-    assert schedules._fire(stale, timezone.now()) == 0  # read before the first one moved it on
+    assert schedules._look_after(stale, timezone.now()) == 0  # read before the first moved it on
     assert Run.objects.count() == 3
 
 
@@ -164,7 +164,7 @@ def test_a_source_that_stays_unreadable_is_recorded_once_per_slot() -> None:
     make_due(trigger)
     stale = Trigger.objects.select_related("automation").get(pk=trigger.pk)
     services.fire_due_triggers()
-    schedules._fire(stale, timezone.now())
+    schedules._look_after(stale, timezone.now())
     assert Run.objects.count() == 1
 
 

@@ -103,9 +103,9 @@ def test_a_batch_counts_its_runs_and_puts_them_behind_people(operator: User) -> 
 
 
 def test_a_long_batch_is_written_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    from automations.services import starting
+    from automations.services import filling
 
-    monkeypatch.setattr(starting, "CHUNK", 10)
+    monkeypatch.setattr(filling, "CHUNK", 10)
     version = make_live()
     rows = [{"content": str(n)} for n in range(25)]
     batch = services.submit_batch(version.automation, rows, by=SYSTEM, name="long")
@@ -268,7 +268,7 @@ def test_a_new_automation_has_a_source_and_a_draft_with_the_published_checks(
     assert automation.source.kind == "form"
     assert (draft.number, draft.is_published, draft.created_by) == (1, False, editor)
     rules = set(draft.validator_rules.values_list("direction", "kind"))
-    assert rules == {("input", "length"), ("output", "length")}
+    assert rules == {("input", "length"), ("output", "length"), ("output", "no_secrets")}
 
 
 def test_a_draft_copies_the_newest_version_with_its_rules(editor: User) -> None:

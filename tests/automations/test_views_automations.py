@@ -40,7 +40,7 @@ def test_the_page_says_how_it_works(client: Client, viewer: Any) -> None:
         "Length: at least 50, at most 1,300",
         "input given with each run",
         "Sent again after a failure; the receiver keeps one copy.",
-        "<code>0 9 * * *</code> UTC, next",
+        "0 9 * * * (UTC)",
         "Delivered without asking.",
     ):
         assert part in page

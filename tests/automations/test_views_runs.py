@@ -97,8 +97,6 @@ def test_composed_text_comes_before_the_data_behind_it(client: Client, viewer: A
         {"answered_by": EVIL},
         {"source_item": EVIL},
         {"verdicts": [{**VERDICT, "message": EVIL, "label": EVIL}]},
-        {"dialogue": [{"answer": EVIL, "complaints": [EVIL]}]},
-        {"trace": [{"step": "model", "at": "2026-11-22T10:00:00+00:00", "ms": 1, "note": EVIL}]},
         {"status": "failed", "error_message": EVIL, "error_category": "api_error"},
         {"status": "failed", "error_message": "x", "answer": EVIL, "output_data": None},
     ],
@@ -148,18 +146,24 @@ def test_only_superusers_see_the_traceback(client: Client, viewer: Any, superuse
     assert "line 3, in boom" in shown(client, superuser, run)
 
 
-def test_the_prompt_that_the_model_got_is_shown(client: Client, viewer: Any) -> None:
+def test_the_prompt_that_the_model_got_is_shown(client: Client, operator: Any) -> None:
     run = succeeded(version=make_live(system_prompt="Be brief and kind."))
-    page = shown(client, viewer, run)
+    page = shown(client, operator, run)
     assert "Be brief and kind." in page
     assert page.count(LONG_TEXT.strip()[:60]) >= 2
 
 
-def test_a_prompt_that_no_model_got_is_not_said_to_be_asked(client: Client, viewer: Any) -> None:
+def test_a_viewer_sees_the_run_without_its_prompts(client: Client, viewer: Any) -> None:
+    page = shown(client, viewer, succeeded(version=make_live(system_prompt="Be brief and kind.")))
+    assert "Be brief and kind." not in page
+    assert "What the model" not in page
+
+
+def test_a_prompt_that_no_model_got_is_not_said_to_be_asked(client: Client, operator: Any) -> None:
     asked, would = "What the model is asked", "What the model would have been asked"
     run = succeeded()
-    called = shown(client, viewer, run)
-    uncalled = shown(client, viewer, make_run(run.version, status="cancelled", calls=0))
+    called = shown(client, operator, run)
+    uncalled = shown(client, operator, make_run(run.version, status="cancelled", calls=0))
     assert (asked in called, would in called) == (True, False)
     assert (asked in uncalled, would in uncalled) == (False, True)
 

@@ -181,7 +181,8 @@ def test_a_text_and_a_file_are_one_too_many(
     ("upload", "words", "code"),
     [
         (text_file(b"caf\xe9 " * 40), "UTF-8", "not_text"),
-        (text_file(b"PK", "article.docx"), "is not accepted", "not_accepted"),
+        (text_file(b"PK", "article.docx"), "not a Word document", "mismatch"),
+        (text_file(b"PK", "article.doc"), "is not accepted", "not_accepted"),
         (text_file(b"x" * (5 * 1024 * 1024 + 1)), "at most 5.0 MB", "too_large"),
     ],
 )

@@ -47,6 +47,7 @@ def test_the_table_shows_median_and_spread_and_names_no_host() -> None:
         "name": "SQLite", "version": "3", "at_64": figures, "at_256": figures,
         "instant": [{"runs_per_s_overall": 300.0}], "article": base, "tasks": base,
         "latency": {"awake": waited, "asleep": waited},
+        "fairness": {**waited, "queued_up_ms": 20_000.0, "queued_up_patience_ms": 20_000.0},
     }  # fmt: skip
     shown = table(
         {
@@ -58,4 +59,5 @@ def test_the_table_shows_median_and_spread_and_names_no_host() -> None:
         }
     )
     assert "0.95 (0.90 to 1.00)" in shown
+    assert "more than 20 s" in shown
     assert "2 cores of AMD EPYC" in shown

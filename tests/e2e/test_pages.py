@@ -15,7 +15,10 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from automations import services
 from automations.models import Attempt, Automation, Batch, Run, Trigger
+from automations.services.firings import note_firing
+from tests.automations.batching import upload
 from tests.e2e.conftest import Check, Open, visit
 from tests.e2e.test_shell import LOOKS
 from tests.makers import (
@@ -25,6 +28,7 @@ from tests.makers import (
     make_live,
     make_provider,
     make_run,
+    make_token,
     make_version,
 )
 from tests.provider import ProviderProcess
@@ -193,27 +197,84 @@ def addresses() -> list[str]:
     """Make rows of every kind and return the pages that show them."""
     run = a_whole_run()
     automation = run.automation
+    batch = Batch.objects.create(automation=automation, name="Rows", total=1, loaded_rows=1)
+    draft = services.draft_from_file(
+        automation, upload("content,n\nfirst,1\nbad\n", "tickets.csv"), by=services.SYSTEM
+    )
+    Batch.objects.create(automation=automation, name="Replay", stopped_because="Run 1 failed.")
+    waiting = make_run(run.version, status="awaiting_approval", output_data={"text": "x"})
+    queued = make_run(run.version, batch=batch)
+    make_run(
+        run.version, batch=batch, batch_row=1, status="failed", error_category="timeout",
+        error_code="deadline", error_message="Too late.",
+    )  # fmt: skip
+    make_version(automation)
+    make_token(User.objects.create_user("automat"))
+    services.start_drill(automation, {"content": LONG_TEXT}, by=services.SYSTEM)
+    slug = automation.slug
+    return [
+        *(reverse(name) for name in ("portfolio", "guide", "runs", "batches", "replay", "tokens")),
+        reverse("runs") + "?status=success",
+        reverse("automation", args=[slug]), reverse("automation_run", args=[slug]),
+        reverse("automation_connections", args=[slug]),
+        reverse("source", args=[slug]), reverse("source", args=[slug]) + "?kind=feed",
+        *pages_of_destinations(automation),
+        *pages_of_triggers(automation),
+        reverse("run", args=[run.pk]), reverse("run", args=[waiting.pk]),
+        reverse("run_trace", args=[run.pk]), reverse("run_trace", args=[queued.pk]),
+        *pages_of_checks(automation),
+        reverse("playground", args=[slug]) + f"?run={run.pk}",
+        reverse("run", args=[queued.pk]), reverse("batch", args=[batch.pk]),
+        reverse("batch_new", args=[slug]), reverse("batch", args=[draft.pk]),
+        reverse("batch", args=[draft.pk + 1]),
+        reverse("replay") + f"?run={run.pk}&run={queued.pk}",
+        *(version.get_absolute_url() for version in automation.versions.all()),
+        reverse("token_new"), reverse("api_guide"), reverse("drill", args=[slug]),
+        reverse("admin:automations_automation_change", args=[automation.pk]),
+        reverse("admin:automations_provider_change", args=[run.provider_id]),
+    ]  # fmt: skip
+
+
+def pages_of_triggers(automation: Automation) -> list[str]:
+    """Return the pages on which triggers are made and their history is shown."""
     schedule = Trigger(automation=automation, settings={"cron": "0 9 * * *"})
     schedule.full_clean()
     schedule.save()
-    batch = Batch.objects.create(automation=automation, name="Rows", total=1)
-    waiting = make_run(run.version, status="awaiting_approval", output_data={"text": "x"})
-    queued = make_run(run.version, batch=batch)
-    make_version(automation)
-    slug = automation.slug
+    note_firing(schedule, "missed", note="No worker looked.", intended_at=timezone.now())
+    hook = Trigger(automation=automation, kind="webhook")
+    services.save_trigger(hook, by=services.SYSTEM, requires_signature=True)
+    new = reverse("trigger_new", args=[automation.slug])
     return [
-        reverse("portfolio"), reverse("guide"),
-        reverse("runs"), reverse("runs") + "?status=success",
-        reverse("automation", args=[slug]), reverse("automation_run", args=[slug]),
-        reverse("automation_connections", args=[slug]),
-        reverse("source", args=[slug]) + "?kind=file",
-        reverse("destination_new", args=[slug]) + "?kind=http",
-        reverse("schedule_new", args=[slug]),
-        reverse("run", args=[run.pk]), reverse("run", args=[waiting.pk]),
-        reverse("run", args=[queued.pk]), reverse("batch", args=[batch.pk]),
-        *(version.get_absolute_url() for version in automation.versions.all()),
-        reverse("admin:automations_automation_change", args=[automation.pk]),
-        reverse("admin:automations_provider_change", args=[run.provider_id]),
+        *(f"{new}?kind={kind}" for kind in ("webhook", "automation")),
+        f"{new}?kind=schedule&cron=30 2 * * *",
+        *(reverse("trigger", args=[automation.slug, row.pk]) for row in (schedule, hook)),
+    ]
+
+
+def pages_of_destinations(automation: Automation) -> list[str]:
+    """Return the pages on which destinations are made, tested and tried out."""
+    slug, settings = automation.slug, {"webhook": "env:SLACK_WEBHOOK"}
+    slack = make_destination(automation, kind="slack", name="Team", settings=settings)
+    services.store_connection_test(slack, passed=False, message="SLACK_WEBHOOK is not set.")
+    new = reverse("destination_new", args=[slug])
+    return [
+        *(f"{new}?kind={kind}" for kind in ("http", "email", "automation")),
+        reverse("destination", args=[slug, slack.pk]),
+        reverse("destination_dry_run", args=[slug, slack.pk]),
+    ]
+
+
+def pages_of_checks(automation: Automation) -> list[str]:
+    """Return the pages on which the checks of a draft and of the live version are shown."""
+    draft, live = automation.versions.drafts().get(), automation.live_version
+    assert live
+    new = reverse("check_new", args=[draft.pk])
+    return [
+        reverse("version_checks", args=[draft.pk]),
+        reverse("version_checks", args=[live.pk]),
+        reverse("check", args=[draft.validator_rules.all()[0].pk]),
+        reverse("check", args=[live.validator_rules.all()[0].pk]),
+        f"{new}?direction=output&kind=grounding", f"{new}?direction=input&kind=regex",
     ]  # fmt: skip
 
 

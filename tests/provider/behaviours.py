@@ -13,6 +13,7 @@ from time import time
 from typing import Any
 
 from tests.provider.bodies import ERRORS, completion, error_body
+from tests.provider.breaches import BREACHES
 from tests.provider.wire import Exchange, response_head
 
 DEEP = 200_000
@@ -212,6 +213,14 @@ def needs_max_completion_tokens(ask: Ask) -> None:
         ok(ask)
 
 
+def no_schema(ask: Ask) -> None:
+    """Refuse `response_format`, as many compatible servers do."""
+    if "response_format" in ask.body:
+        ask.send_bytes(error_body("response-format"), 400)
+    else:
+        ask.answer(ask.text)
+
+
 def echo_key(ask: Ask) -> None:
     """Repeat the caller's secret and prompt in an error, as careless proxies do."""
     secret = ask.exchange.request.headers.get("authorization", "")
@@ -310,6 +319,15 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "cached": cached,
     "needs-max-completion-tokens": needs_max_completion_tokens,
     "echo-key": echo_key,
+    "no-schema": no_schema,
+    "error-word": partial(raw, b'{"error": "rate limited, or so"}'),
+    "choices-word": partial(choices, "none"),
+    "choice-list": partial(choices, [[]]),
+    "message-list": partial(choices, [{"index": 0, "message": [], "finish_reason": "stop"}]),
+    "content-object": partial(content, {"text": "in an object"}),
+    "finish-number": partial(changed, finish_reason=7),
+    "empty-object": partial(raw, b"{}"),
+    **BREACHES,
 }
 
 

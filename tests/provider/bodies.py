@@ -44,6 +44,12 @@ ERRORS: dict[str, tuple[str, str, str | None, str | None]] = {
         "unsupported_parameter",
         "max_tokens",
     ),
+    "response-format": (
+        "Invalid parameter: 'response_format' of type 'json_schema' is not supported.",
+        "invalid_request_error",
+        None,
+        "response_format",
+    ),
     "overloaded": ("The server is overloaded.", "server_error", "server_is_overloaded", None),
     "slow-down": ("Slow down.", "server_error", "slow_down", None),
     "plain": ("Something went wrong.", "server_error", None, None),

@@ -15,6 +15,7 @@ from tests.provider.bodies import DEFAULT_ANSWER, error_body, instance_of
 from tests.provider.wire import Connection, Exchange, Request, Traffic
 
 REMEMBERED = 500
+BURST_S = 3.0
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class Script:
     latency_ms: float = 0.0
     key: str = ""  # refuse callers without it
     refuse_above: int = 0  # 429 when more calls than this are in flight; 0: never
+    per_minute: float = 0  # 429 when a bucket of three seconds' worth is empty; 0: never
 
 
 @dataclass(slots=True)
@@ -34,6 +36,7 @@ class Seen:
     """What the provider has seen."""
 
     calls: int = 0
+    refused: int = 0  # with 429, for being too many
     in_flight: int = 0
     max_in_flight: int = 0
     by_model: Counter[str] = field(default_factory=Counter)
@@ -55,6 +58,7 @@ class Provider:
         self.script = Script(latency_ms=latency_ms)
         self.seen = Seen()
         self.traffic = Traffic()
+        self._bucket, self._filled_at = 0.0, 0.0
         self._controls = 0  # each control request comes on a connection of its own
 
     async def listen(self, port: int, tls: ssl.SSLContext | None = None) -> asyncio.Server:
@@ -91,9 +95,26 @@ class Provider:
         if self.script.key and not self._knows(exchange.request):
             exchange.reply(401, error_body("plain"))
         elif 0 < self.script.refuse_above < self.seen.in_flight:
-            exchange.reply(429, error_body("plain"), headers=[("retry-after", "1")])
+            self._refuse(exchange, 1)
+        elif self.script.per_minute and (wait_s := self._wait_for_token()):
+            self._refuse(exchange, wait_s)
         else:
             self._answer(self._ask(exchange, body, question))
+
+    def _refuse(self, exchange: Exchange, after_s: float) -> None:
+        self.seen.refused += 1
+        headers = [("retry-after", f"{after_s:.3f}")]
+        exchange.reply(429, error_body("plain"), headers=headers)
+
+    def _wait_for_token(self) -> float:
+        """Take a token; return 0, or the seconds until there is one."""
+        now, per_s = asyncio.get_running_loop().time(), self.script.per_minute / 60
+        self._bucket = min(per_s * BURST_S, self._bucket + (now - self._filled_at) * per_s)
+        self._filled_at = now
+        if self._bucket < 1:
+            return (1 - self._bucket) / per_s
+        self._bucket -= 1
+        return 0.0
 
     def _count_call(self, exchange: Exchange) -> None:
         seen = self.seen
@@ -181,6 +202,7 @@ class Provider:
         seen = self.seen
         return {
             "calls": seen.calls,
+            "refused": seen.refused,
             "in_flight": seen.in_flight,
             "max_in_flight": seen.max_in_flight,
             "by_model": seen.by_model,

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from automations import encryption, services
 from automations.audit import record
-from automations.models import Provider
+from automations.models import Hook, Provider
 
 
 class Command(BaseCommand):
@@ -22,4 +22,8 @@ class Command(BaseCommand):
                 provider.api_key_sealed = encryption.rotate(provider.api_key_sealed)
                 provider.save(update_fields=["api_key_sealed"])
                 record("rotate key", provider, by=services.SYSTEM)
-        self.stdout.write(f"{len(sealed)} secrets are encrypted under the first key now.")
+            hooks = list(Hook.objects.select_for_update().exclude(secret_sealed=""))
+            for hook in hooks:
+                services.reseal(hook, by=services.SYSTEM)
+        count = len(sealed) + len(hooks)
+        self.stdout.write(f"{count} secrets are encrypted under the first key now.")

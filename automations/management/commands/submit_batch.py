@@ -27,13 +27,16 @@ class Command(BaseCommand):
         parser.add_argument("slug")
         parser.add_argument("file", help="FILE.csv with a header line, or FILE.jsonl")
         parser.add_argument("--wait", action="store_true", help="return when every run has ended")
+        parser.add_argument(
+            "--key", help="the same key again starts nothing, or completes what was cut short"
+        )
         parser.add_argument("--json", action="store_true", help="print the counts as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         automation = find_automation(options["slug"])
         path = Path(options["file"])
         try:
-            batch = self._submit(automation, path)
+            batch = self._submit(automation, path, key=options["key"])
         except AutomationsError as error:
             raise CommandError(str(error), returncode=USAGE) from error
         if options["wait"]:
@@ -43,14 +46,14 @@ class Command(BaseCommand):
         self.stdout.write(line)
         sys.exit(1 if options["wait"] and counts["failed"] else 0)
 
-    def _submit(self, automation: Automation, path: Path) -> Batch:
+    def _submit(self, automation: Automation, path: Path, *, key: str | None) -> Batch:
         if not path.is_file():
             raise CommandError(f"There is no file {path}; check the path.", returncode=USAGE)
         total = sum(1 for _ in read_rows(automation, path))
         if not total:
             raise CommandError(f"{path.name} has no rows; nothing was queued.", returncode=USAGE)
         rows = tqdm(read_rows(automation, path), total=total, desc="queueing", disable=None)
-        return services.submit_batch(automation, rows, by=services.SYSTEM, name=path.name)
+        return services.submit_batch(automation, rows, by=services.SYSTEM, name=path.name, key=key)
 
     def _see_through(self, batch: Batch) -> None:
         if not Worker.alive().exists():

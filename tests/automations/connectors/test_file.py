@@ -14,7 +14,8 @@ from pytest_django import Settings
 
 from automations import connectors
 from automations.connectors import DeliveryProblem, Item, Parcel, Receipt
-from automations.connectors.file import FileDestination, FileSource, path_for
+from automations.connectors.file import FileDestination, path_for
+from automations.connectors.file_source import FileSource
 from automations.errors import Problem
 from tests.makers import make_outside
 

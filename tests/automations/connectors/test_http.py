@@ -272,7 +272,14 @@ def test_what_is_stored_is_plain_and_complete() -> None:
     ) == {
         "url": "https://example.com/a",
         "headers": {"X-Team": "news", "Authorization": "Bearer env:DESTINATION_TOKEN"},
+        "method": "POST",
+        "body": "standard",
+        "template": "",
+        "content_type": "",
+        "signing_secret": "",
+        "old_signing_secret": "",
         "honours_idempotency_key": False,
+        "when_unknown": "ask",
         "timeout_s": 30,
     }
 

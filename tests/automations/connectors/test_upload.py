@@ -1,9 +1,10 @@
-"""Uploads: text files of a sane size, everything else refused in one sentence."""
+"""Uploads: documents of a sane size, everything else refused in one sentence."""
 
 import pytest
 
 from automations.connectors.upload import UploadSource
 from automations.errors import Problem
+from tests.automations.documents.making import make_docx, make_pdf
 
 SOURCE = UploadSource({})
 
@@ -29,22 +30,18 @@ def test_nul_in_a_file_is_replaced() -> None:
     assert SOURCE.from_upload("a.txt", b"a\x00b") == {"content": "a\ufffdb"}
 
 
-@pytest.mark.parametrize("name", ["a.pdf", "a.docx", "txt", "a.txt.exe", "a.csv"])
-def test_other_files_are_refused_naming_what_is_accepted(name: str) -> None:
-    problem = refusal(name, b"text")
-    assert problem.code == "not_accepted"
-    assert problem.message == (
-        f"{name} is not accepted; upload a text file that ends in .txt, .md or .markdown."
-    )
+def test_a_document_becomes_the_content() -> None:
+    assert SOURCE.from_upload("a.pdf", make_pdf("From a PDF")) == {"content": "From a PDF"}
+    assert SOURCE.from_upload("a.docx", make_docx("From Word")) == {"content": "From Word"}
 
 
-@pytest.mark.parametrize("name", ["", "/", "x/"])
-def test_a_file_without_a_name_is_refused(name: str) -> None:
+@pytest.mark.parametrize("name", ["a.png", "a.doc", "txt", "a.txt.exe", "a.xlsx", "", "/", "x/"])
+def test_other_files_are_refused(name: str) -> None:
     assert refusal(name, b"text").code == "not_accepted"
 
 
 def test_a_path_in_the_name_is_not_repeated() -> None:
-    assert refusal("../../etc/pass\nwd.pdf", b"").message.startswith("pass wd.pdf is not accepted")
+    assert refusal("../../etc/pass\nwd.doc", b"").message.startswith("pass wd.doc is not accepted")
 
 
 def test_a_file_that_is_not_text_is_refused_with_the_place() -> None:

@@ -218,3 +218,40 @@ def test_what_only_stays_here_needs_no_approval(answering: FakeProvider) -> None
     automation = make_automation("kept", approval_required=True)
     make_destination(automation, kind="store_only")
     assert claim_once(make_run(make_live(automation, model="ok"))).status == "success"
+
+
+# --- destinations that are wrong in themselves ----------------------------------------------
+
+
+def test_an_address_that_is_gone_switches_its_destination_off(answering: FakeProvider) -> None:
+    run, delivery = delivered(answering, "status/410")
+    delivery.destination.refresh_from_db()
+    assert (run.status, delivery.state, delivery.destination.is_active) == (
+        "failed",
+        "failed",
+        False,
+    )
+    assert "switched off" in delivery.destination.test_message
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "said"),
+    [
+        ("carrier_pigeon", {}, "no destination of the kind carrier_pigeon"),
+        ("slack", {"webhook": "env:DESTINATION_NOT_SET"}, "DESTINATION_NOT_SET is not set"),
+        ("http", {}, "our fault"),
+    ],
+)
+def test_a_broken_destination_fails_alone_with_a_sentence(
+    answering: FakeProvider, kind: str, given: dict[str, str], said: str
+) -> None:
+    automation = make_automation("sender")
+    good = http_destination(automation, answering, "keyed")
+    bad = http_destination(automation, answering, "keyed")
+    Destination.objects.filter(pk=bad.pk).update(kind=kind, settings=given)
+    run = claim_once(make_run(make_live(automation, model="ok")))
+    states = dict(Delivery.objects.values_list("destination_id", "state"))
+    assert states[good.pk] == "delivered"
+    assert states[bad.pk] in ("failed", "unknown")
+    assert said in (run.error_message or "")
+    assert (run.status, run.error_category) == ("failed", "delivery_error")

@@ -229,7 +229,8 @@ def test_sigterm_finishes_what_is_in_flight_and_leaves_the_rest_queued(
 ) -> None:
     model.script(latency_ms=1_500)
     submit(a_version(model), 40)
-    model.wait_until(lambda seen: seen["in_flight"] >= 8, timeout_s=40)
+    # All places that a batch may take: the eighth is for people.
+    model.wait_until(lambda seen: seen["in_flight"] >= 7, timeout_s=40)
     kept.process.send_signal(signal.SIGTERM)
     assert kept.process.wait(30) == 0
     counts = Batch.objects.get().counts()

@@ -167,19 +167,27 @@ def test_what_a_poisoned_run_was_sending_is_unknown_not_sending_for_ever(version
 def test_a_run_handed_back_is_due_at_once_and_counts_no_crash(version: Version) -> None:
     (run,) = held(version)
     now = timezone.now()
-    assert hand_back("me", [run.id], now=now) == 1
+    assert hand_back("me", {run.id: run.fence}, now=now) == 1
     row = stored(run)
     assert (row.status, row.crashes, row.lease_owner, row.available_at) == ("queued", 0, "", now)
 
 
 def test_only_the_owner_hands_back(version: Version) -> None:
     (run,) = held(version)
-    assert hand_back("another", [run.id], now=timezone.now()) == 0
+    assert hand_back("another", {run.id: run.fence}, now=timezone.now()) == 0
     assert stored(run).status == "running"
 
 
 def test_a_run_that_has_ended_is_not_handed_back(version: Version) -> None:
     (run,) = held(version)
     Run.objects.filter(pk=run.id).update(status="success", completed_at=timezone.now())
-    assert hand_back("me", [run.id], now=timezone.now()) == 0
+    assert hand_back("me", {run.id: run.fence}, now=timezone.now()) == 0
     assert stored(run).status == "success"
+
+
+def test_what_was_claimed_anew_since_is_not_handed_back(version: Version) -> None:
+    (run,) = held(version)
+    Run.objects.filter(pk=run.id).update(fence=run.fence + 1)
+    assert hand_back("me", {run.id: run.fence}, now=timezone.now()) == 0
+    assert hand_back("me", {}, now=timezone.now()) == 0
+    assert stored(run).status == "running"

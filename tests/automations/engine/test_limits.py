@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
+from automations.engine.circuits import PROBE_EVERY
 from automations.engine.endpoints import endpoint_id
 from automations.engine.held import ProviderNews
 from automations.engine.limits import MAX_PAUSE_S, Room, charge, learn, room_of
@@ -47,9 +48,18 @@ def taught(provider: Provider, *items: ProviderNews, now: datetime = NOW) -> Pro
 # --- room ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("in_flight", "left"), [(0, 5), (3, 2), (5, 0), (9, 0)])
-def test_what_is_in_flight_takes_room(in_flight: int, left: int) -> None:
-    assert room_of(a_provider(max_concurrency=5), in_flight=in_flight, now=NOW) == Room(left)
+@pytest.mark.parametrize(
+    ("in_flight", "left", "bulk"), [(0, 5, 4), (3, 2, 1), (4, 1, 0), (5, 0, 0), (9, 0, 0)]
+)
+def test_what_is_in_flight_takes_room_and_batches_leave_a_place(
+    in_flight: int, left: int, bulk: int
+) -> None:
+    provider = a_provider(max_concurrency=5)
+    assert room_of(provider, in_flight=in_flight, now=NOW) == Room(left, bulk)
+
+
+def test_a_provider_that_takes_one_call_takes_a_batchs() -> None:
+    assert room_of(a_provider(max_concurrency=1), in_flight=0, now=NOW) == Room(1, 1)
 
 
 def test_a_provider_without_limits_has_room_for_everything() -> None:
@@ -66,14 +76,33 @@ def test_the_working_concurrency_narrows_the_limit_but_never_to_nothing(
 
 def test_a_pause_ends_by_itself() -> None:
     provider = a_provider(max_concurrency=5, paused_until=NOW + timedelta(seconds=10))
-    assert room_of(provider, in_flight=0, now=NOW) == Room(0, rests=True)
-    assert room_of(provider, in_flight=0, now=NOW + timedelta(seconds=10)) == Room(5)
+    assert room_of(provider, in_flight=0, now=NOW) == Room(0, 0, rests=True)
+    assert room_of(provider, in_flight=0, now=NOW + timedelta(seconds=10)) == Room(5, 4)
 
 
-def test_an_open_circuit_has_room_for_one_probe() -> None:
+def test_a_refused_key_has_room_for_one_try_of_a_person() -> None:
     provider = a_provider(max_concurrency=5, circuit_opened_at=NOW)
-    assert room_of(provider, in_flight=0, now=NOW) == Room(1, rests=True)
-    assert room_of(provider, in_flight=1, now=NOW) == Room(0, rests=True)
+    persons = Room(1, 0, rests=True, tries_only=True)
+    assert room_of(provider, in_flight=0, now=NOW + timedelta(days=1)) == persons
+    assert room_of(provider, in_flight=1, now=NOW) == Room(0, 0, rests=True)
+
+
+@pytest.mark.parametrize(
+    ("after_s", "room"),
+    [
+        (4.9, Room(0, 0, rests=True)),
+        (5.0, Room(1, 0, rests=True, tries_only=True)),
+        (29.9, Room(1, 0, rests=True, tries_only=True)),
+        (30.0, Room(1, 1, rests=True)),
+    ],
+)
+def test_an_outage_has_room_for_a_probe_of_anybody_every_half_minute(
+    after_s: float, room: Room
+) -> None:
+    due = NOW + PROBE_EVERY
+    provider = a_provider(circuit_opened_at=NOW, circuit_is_outage=True, probe_at=due)
+    assert room_of(provider, in_flight=0, now=NOW + timedelta(seconds=after_s)) == room
+    assert room_of(provider, in_flight=1, now=due) == Room(0, 0, rests=True)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +116,7 @@ def test_another_endpoint_or_key_starts_without_its_predecessors_trouble(
     )
     for name, value in change.items():
         setattr(provider, name, value)
-    assert room_of(provider, in_flight=0, now=NOW) == Room(5)
+    assert room_of(provider, in_flight=0, now=NOW) == Room(5, 4)
 
 
 def test_a_new_value_of_the_key_variable_is_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +124,7 @@ def test_a_new_value_of_the_key_variable_is_another_key(monkeypatch: pytest.Monk
     provider = a_provider(max_concurrency=5, api_key_env="MODELS_KEY", circuit_opened_at=NOW)
     assert room_of(provider, in_flight=0, now=NOW).calls == 1
     monkeypatch.setenv("MODELS_KEY", "sk-new")
-    assert room_of(provider, in_flight=0, now=NOW) == Room(5)
+    assert room_of(provider, in_flight=0, now=NOW) == Room(5, 4)
 
 
 def test_endpoints_are_named_without_giving_their_key_away() -> None:
@@ -139,9 +168,15 @@ def test_tokens_per_minute_hold_calls_up_until_they_are_paid_off() -> None:
     provider = stored(tokens_per_minute=6_000, max_concurrency=None)  # 100 a second
     assert room_of(provider, in_flight=0, now=NOW).calls > 0
     taught(provider, news(provider, extra_tokens=1_300))
-    assert room_of(provider, in_flight=0, now=NOW).calls == 0
-    assert room_of(provider, in_flight=0, now=NOW + timedelta(seconds=9)).calls == 0
-    assert room_of(provider, in_flight=0, now=NOW + timedelta(seconds=10.1)).calls > 0
+    for after_s, calls, bulk in [(0, 0, 0), (6.9, 0, 0), (7.1, 1, 0), (9.9, 1, 0), (10.1, 1, 1)]:
+        room = room_of(provider, in_flight=0, now=NOW + timedelta(seconds=after_s))
+        assert (min(room.calls, 1), min(room.bulk, 1)) == (calls, bulk), after_s
+
+
+@pytest.mark.parametrize(("per_minute", "at_once", "bulk"), [(20, 1, 1), (40, 2, 1), (600, 30, 29)])
+def test_batches_leave_one_request_of_a_burst(per_minute: int, at_once: int, bulk: int) -> None:
+    provider = a_provider(requests_per_minute=per_minute)
+    assert room_of(provider, in_flight=0, now=NOW) == Room(at_once, bulk)
 
 
 @pytest.mark.django_db

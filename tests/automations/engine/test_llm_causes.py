@@ -21,99 +21,11 @@ from automations.engine.parsing import (
 )
 from automations.models import Run
 from automations.pauses import LONGEST_PAUSE_S, pause_asked
+from tests.automations.engine.expected import BEHAVIOURS, KEPT, OPENS_CIRCUIT, RATE_LIMITED
 from tests.provider import FakeProvider
 
-# For each behaviour its category, its code, and whether it is tried again.
-BEHAVIOURS: dict[str, tuple[str, str, bool]] = {
-    "300": ("api_error", "api_config", False),
-    "304:empty": ("api_error", "api_config", False),
-    "redirect": ("api_error", "api_config", False),
-    "400:param": ("api_error", "api_bad_request", False),
-    "400:html": ("api_error", "api_bad_request", False),
-    "400:empty": ("api_error", "api_bad_request", False),
-    "400:context": ("api_error", "context_too_long", False),
-    "400:embedded-context": ("api_error", "context_too_long", False),
-    "400:policy": ("content_filter", "content_policy", False),
-    "401": ("authentication", "api_auth", False),
-    "402": ("api_error", "api_quota", False),
-    "403": ("authentication", "api_permission", False),
-    "404:model": ("api_error", "api_model_not_found", False),
-    "404:html": ("api_error", "api_config", False),
-    "404:detail": ("api_error", "api_config", False),
-    "405": ("api_error", "api_bad_request", False),
-    "408": ("api_error", "api_server_error", True),
-    "409": ("api_error", "api_server_error", True),
-    "413": ("api_error", "context_too_long", False),
-    "415": ("api_error", "api_bad_request", False),
-    "418": ("api_error", "api_bad_request", False),
-    "422": ("api_error", "api_bad_request", False),
-    "425": ("api_error", "api_server_error", True),
-    "429": ("api_rate_limit", "api_rate_limit", True),
-    "429:html": ("api_rate_limit", "api_rate_limit", True),
-    "429:quota": ("api_error", "api_quota", False),
-    "429:billing": ("api_error", "api_quota", False),
-    "451": ("api_error", "api_bad_request", False),
-    "498": ("api_error", "api_overloaded", True),
-    "500": ("api_error", "api_server_error", True),
-    "501": ("api_error", "api_server_error", True),
-    "502:html": ("api_error", "api_server_error", True),
-    "503": ("api_error", "api_server_error", True),
-    "503:overloaded": ("api_error", "api_overloaded", True),
-    "503:slow-down": ("api_rate_limit", "api_rate_limit", True),
-    "504:empty": ("api_error", "api_server_error", True),
-    "524": ("api_error", "api_server_error", True),
-    "529": ("api_error", "api_overloaded", True),
-    "204:empty": ("api_error", "provider_bad_response", True),
-    "error-200": ("api_error", "provider_bad_response", True),
-    "error-200:429": ("api_rate_limit", "api_rate_limit", True),
-    "error-200:401": ("authentication", "api_auth", False),
-    "reset": ("api_error", "network_error", True),
-    "close": ("api_error", "network_error", True),
-    "short-body": ("api_error", "network_error", True),
-    "not-http": ("api_error", "network_error", True),
-    "endless-headers": ("api_error", "network_error", True),
-    "html": ("api_error", "provider_bad_response", True),
-    "half-json": ("api_error", "provider_bad_response", True),
-    "empty": ("api_error", "provider_bad_response", True),
-    "null": ("api_error", "provider_bad_response", True),
-    "list": ("api_error", "provider_bad_response", True),
-    "string": ("api_error", "provider_bad_response", True),
-    "number": ("api_error", "provider_bad_response", True),
-    "nan": ("api_error", "provider_bad_response", True),
-    "bad-utf8": ("api_error", "provider_bad_response", True),
-    "deep-json": ("api_error", "provider_bad_response", True),
-    "huge-int": ("api_error", "provider_bad_response", True),
-    "no-choices": ("api_error", "provider_bad_response", True),
-    "choices-null": ("api_error", "provider_bad_response", True),
-    "choices-object": ("api_error", "provider_bad_response", True),
-    "choice-null": ("api_error", "provider_bad_response", True),
-    "message-null": ("api_error", "provider_bad_response", True),
-    "content-number": ("api_error", "provider_bad_response", True),
-    "content-list": ("api_error", "provider_bad_response", True),
-    "finish-unknown": ("api_error", "provider_bad_response", True),
-    "finish-null": ("api_error", "provider_bad_response", True),
-    "content-null": ("api_error", "empty_output", True),
-    "content-empty": ("api_error", "empty_output", True),
-    "content-blank": ("api_error", "empty_output", True),
-    "content-invisible": ("api_error", "empty_output", True),
-    "gzip": ("api_error", "response_too_large", False),
-    "bomb": ("api_error", "response_too_large", False),
-    "big": ("api_error", "response_too_large", False),
-    "endless": ("api_error", "response_too_large", False),
-    "length": ("validation_error", "output_truncated", False),
-    "content-filter": ("content_filter", "content_policy", False),
-    "refusal": ("content_filter", "refusal", False),
-    "tool-calls": ("api_error", "unexpected_tool_call", False),
-    "function-call": ("api_error", "unexpected_tool_call", False),
-}
 patient = settings(deadline=None)
 QUESTION = [{"role": "user", "content": "Tell me more."}]
-RATE_LIMITED = {"429", "429:html", "503:slow-down", "error-200:429"}
-OPENS_CIRCUIT = {"401", "402", "403", "429:quota", "429:billing", "error-200:401"}
-# An answer came and was paid for, although it is of no use as it is.
-KEPT = {"length", "content-filter", "refusal", "tool-calls", "function-call", "finish-unknown",
-        "finish-null", "content-null", "content-empty", "content-blank", "content-invisible",
-        "content-number", "content-list"}  # fmt: skip
 
 
 def fail(provider: FakeProvider, model: str, *, max_tokens: int = 500) -> CallFailed:
@@ -163,7 +75,7 @@ def test_a_cut_off_answer_is_kept_and_says_where_it_was_cut(provider: FakeProvid
     assert failed.answer is not None
     assert failed.answer.text == "Half of a sentence that"
     assert (failed.answer.output_tokens, failed.answer.finish_reason) == (6, "length")
-    assert "stopped at 6 tokens" in failed.message
+    assert "cut off at 6 tokens" in failed.message
 
 
 @pytest.mark.parametrize(

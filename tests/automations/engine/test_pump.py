@@ -16,7 +16,7 @@ from automations.engine.claims import Claimer, Scope
 from automations.engine.held import LEASE, Step
 from automations.engine.leases import Pulse
 from automations.engine.pump import Pace, Pump, _Pending
-from automations.models import Provider, Run, Version
+from automations.models import Automation, Control, Provider, Run, Version
 from tests.automations.engine.driving import BRISK, claim_once, expire, pumping, wait_for
 from tests.makers import make_automation, make_live, make_run
 from tests.provider import FakeProvider
@@ -149,6 +149,26 @@ def test_a_pause_hands_running_runs_back_and_resuming_finishes_them(
     services.resume(version.automation, by=services.SYSTEM)
     claim_once(run)
     assert (run.status, run.crashes) == ("success", 0)
+    # The call that the pause broke off may be on the bill.
+    assert [a.error_code for a in run.attempts.order_by("number")] == ["broken_off", ""]
+
+
+@pytest.mark.parametrize("stop", ["pause", "kill switch"])
+def test_the_time_of_a_stop_does_not_count_for_deadlines(
+    answering: FakeProvider, stop: str
+) -> None:
+    version = wide()
+    now, hour = timezone.now(), timedelta(hours=1)
+    run = make_run(version, deadline_at=now - timedelta(minutes=55), failures=1)
+    if stop == "pause":
+        services.pause(version.automation, by=services.SYSTEM)
+        Automation.objects.update(paused_at=now - hour)
+        services.resume(Automation.objects.get(), by=services.SYSTEM)
+    else:
+        services.halt(by=services.SYSTEM, reason="drill")
+        Control.objects.update(halted_at=now - hour)
+        services.unhalt(by=services.SYSTEM)
+    assert claim_once(run).status == "success"
 
 
 def test_the_kill_switch_reaches_running_runs(answering: FakeProvider) -> None:
@@ -184,6 +204,7 @@ def test_after_the_grace_the_rest_is_handed_back_at_once(answering: FakeProvider
         answering.wait_until(lambda seen: seen["in_flight"] == 1)
     run.refresh_from_db()
     assert (run.status, run.crashes, run.lease_owner) == ("queued", 0, "")
+    assert (run.attempts.get().error_code, run.calls) == ("broken_off", 1)
 
 
 def test_an_idle_pump_ends_by_itself() -> None:

@@ -1,4 +1,4 @@
-"""The length validator and the registry of validators."""
+"""The length validator."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from automations import validators
-from automations.errors import UnknownKind
 from automations.validators import Subject, Verdict
 from automations.validators.length import Length
 
@@ -99,28 +98,3 @@ def test_settings_that_make_no_sense_are_refused(settings: object, part: str) ->
     with pytest.raises(ValidationError) as caught:
         validators.clean_settings("length", settings, "input")
     assert part in " ".join(caught.value.messages)
-
-
-def test_an_unknown_kind_is_refused_naming_the_known_ones() -> None:
-    with pytest.raises(UnknownKind, match="There is no validator `lenght`; choose from length"):
-        validators.registry.get("lenght")
-    with pytest.raises(ValidationError, match="choose from length"):
-        validators.clean_settings("lenght", {}, "input")
-
-
-def test_a_kind_is_offered_only_for_the_directions_it_can_check(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert validators.kinds("input") == validators.kinds("output") == ["length"]
-    assert validators.choices("input") == [("length", "Length")]
-    monkeypatch.setattr(Length, "directions", frozenset({"output"}))
-    assert validators.kinds("input") == []
-    with pytest.raises(ValidationError, match="Length cannot check the input"):
-        validators.clean_settings("length", {}, "input")
-
-
-def test_every_validator_says_what_it_is() -> None:
-    for known in validators.registry:
-        assert known.label
-        assert known.help.endswith(".")
-        assert all(field.help_text for field in known.settings_form().fields.values())
