@@ -37,6 +37,7 @@ class Sent:
     values: dict[str, Any]
     again_at: datetime | None = None
     message: str = ""
+    code: str = ""
 
 
 async def intend(run: Held, recipe: Recipe, bench: Bench, values: dict[str, Any]) -> None:
@@ -148,11 +149,11 @@ def _problem(
 ) -> Sent:
     message = clean_text(redact(problem.message)).text
     if problem.maybe_delivered and kind.promise == AT_MOST_ONCE:
-        return Sent(delivery, Delivery.State.UNKNOWN, {}, message=message)
+        return Sent(delivery, Delivery.State.UNKNOWN, {}, message=message, code=problem.code)
     if problem.retry and delivery.tries < Delivery.MAX_TRIES:
         again_at = delivery_again_at(delivery.tries, problem.retry_after_s, now=now)
-        return Sent(delivery, Delivery.State.PENDING, {}, again_at, message)
-    return Sent(delivery, Delivery.State.FAILED, {}, message=message)
+        return Sent(delivery, Delivery.State.PENDING, {}, again_at, message, problem.code)
+    return Sent(delivery, Delivery.State.FAILED, {}, message=message, code=problem.code)
 
 
 async def _conclude(run: Held, sent: list[Sent], bench: Bench) -> None:
@@ -166,6 +167,7 @@ def _row(sent: Sent) -> dict[str, Any]:
     return {
         "state": sent.state,
         **({"error_message": sent.message} if sent.message else {}),
+        "error_code": sent.code[:60],
         **sent.values,
     }
 
@@ -178,10 +180,17 @@ def _ending(run: Held, sent: list[Sent]) -> dict[str, Any]:
         return {"status": Run.Status.QUEUED, "available_at": again_at, "error_message": message}
     if states <= {Delivery.State.DELIVERED}:
         return {"status": Run.Status.SUCCESS, "error_message": None}
-    code = "delivery_unknown" if Delivery.State.UNKNOWN in states else "delivery_failed"
     return {
         "status": Run.Status.FAILED,
         "error_category": Run.ErrorCategory.DELIVERY_ERROR,
-        "error_code": code,
+        "error_code": _code(states, sent),
         "error_message": message or "An earlier delivery of this run failed; see below.",
     }
+
+
+def _code(states: set[str], sent: list[Sent]) -> str:
+    """Return the run's fine cause: unknown outcomes first, for they wait for a person."""
+    if Delivery.State.UNKNOWN in states:
+        return "delivery_unknown"
+    failed = (s.code for s in sent if s.state == Delivery.State.FAILED and s.code)
+    return next(failed, "delivery_failed")[:60]

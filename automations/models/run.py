@@ -365,6 +365,7 @@ class Delivery(models.Model):
     delivered_at = models.DateTimeField(null=True)
     latency_ms = models.PositiveIntegerField(null=True)
     reference = models.CharField(max_length=1000, blank=True)
+    error_code = models.CharField(max_length=60, blank=True, default="", db_default="")
     error_message = models.TextField(blank=True)
     resolved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from tests.automations.test_admin import change, submit
 from tests.makers import make_version
@@ -36,14 +37,15 @@ def test_what_no_database_stores_is_refused_beside_its_field(
     assert sentence in str(answer.context["adminform"].form.errors[field])
 
 
-@pytest.mark.parametrize("typed", ['{"min_stripped": NaN}', DEEP])
+@pytest.mark.parametrize("typed", ['{"minimum": NaN}', DEEP])
 def test_a_checks_settings_are_as_strict(client: Client, superuser: Any, typed: str) -> None:
     draft = make_version()
     client.force_login(superuser)
-    field = "validator_rules-0-settings"
-    answer = submit(client, change("version", draft.pk), **{field: typed})
+    address = reverse("check_new", args=[draft.pk]) + "?direction=output&kind=json_schema"
+    answer = client.post(address, {"schema": typed})
     assert answer.status_code == 200
-    assert answer.context["errors"]
+    assert answer.context["form"].errors["schema"]
+    assert not draft.validator_rules.filter(kind="json_schema").exists()
 
 
 def test_characters_that_no_database_stores_are_replaced(client: Client, superuser: Any) -> None:

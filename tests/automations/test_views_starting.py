@@ -73,7 +73,7 @@ def test_a_paused_automation_says_so_and_disables_the_button(
     assert "disabled>" not in client.get(address(automation)).content.decode()
     Automation.objects.update(paused_at=timezone.now())
     page = client.get(address(automation)).content.decode()
-    assert "is paused; resume it" in page
+    assert "is paused: nothing of it runs" in page
     assert '<button class="btn btn-primary" disabled>' in page
 
 

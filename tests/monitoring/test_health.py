@@ -51,7 +51,7 @@ def test_readyz_says_that_migrations_are_missing(
     make_worker()
     from django.db.migrations.recorder import MigrationRecorder
 
-    MigrationRecorder.Migration.objects.filter(app="automations", name="0003_roles").delete()
+    MigrationRecorder.Migration.objects.filter(app="automations", name="0004_reliability").delete()
     response = client.get("/readyz")
     assert response.status_code == 503
     assert "1 migrations are not applied" in response.json()["reasons"][0]

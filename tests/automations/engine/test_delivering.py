@@ -89,9 +89,10 @@ def test_a_destination_that_never_answers_well_is_given_up(answering: FakeProvid
     assert (run.status, run.error_category, run.error_code) == (
         "failed",
         "delivery_error",
-        "delivery_failed",
+        "http_503",
     )
-    assert (delivery.state, delivery.tries) == ("failed", Delivery.MAX_TRIES)
+    assert (delivery.state, delivery.error_code) == ("failed", "http_503")
+    assert delivery.tries == Delivery.MAX_TRIES
     assert run.output_data  # what was paid for is kept
 
 
