@@ -11,6 +11,7 @@ import environ
 from scripts.environment import ROOT
 
 INTERRUPTED = 130
+RUN_FAILED = 1
 ARTICLE = "lifecycle/demo/inputs/article.md"
 
 
@@ -35,6 +36,10 @@ NO_ENGINE = (
     "The embedded model's engine does not load: {reason}. Install what it misses (libgomp.so.1 is "
     "in Debian's libgomp1), or name a provider in .env (OPENAI_API_KEY, OPENAI_BASE_URL)."
 )
+GOES_ON = (
+    "    The run failed, as said above; nothing was delivered. A small model gets facts wrong now and\n"
+    "    then, and the checks are there to find it. Its page shows what happened; try it again there."
+)
 
 
 def main() -> int:
@@ -52,7 +57,9 @@ def main() -> int:
             return 0 if step is SERVE else _stopped()
         if code == INTERRUPTED:
             return _stopped()
-        if code:
+        if code == RUN_FAILED and step is RUN and SERVE in steps:
+            print(GOES_ON, flush=True)
+        elif code:
             print(f"The demo ended at: {step.title}.", file=sys.stderr)
             return code
     return 0
