@@ -37,8 +37,8 @@ NO_ENGINE = (
     "in Debian's libgomp1), or name a provider in .env (OPENAI_API_KEY, OPENAI_BASE_URL)."
 )
 GOES_ON = (
-    "    The run failed, as said above; nothing was delivered. A small model gets facts wrong now and\n"
-    "    then, and the checks are there to find it. Its page shows what happened; try it again there."
+    "    The run failed, as said above; nothing was delivered. A small model gets facts wrong now\n"
+    "    and then, and checks are there to find it. Its page shows what happened; try it again."
 )
 
 
