@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -26,6 +27,7 @@ from automations.subjects import source_text
 from automations.text import clean_text
 
 log = structlog.get_logger(__name__)
+LONG_CHARS = 20_000
 BROKE = "Lifecycle itself broke while running this, and it is our fault; the traceback is kept."
 
 
@@ -127,7 +129,10 @@ async def _check(run: Held, recipe: Recipe, bench: Bench) -> bool:
     started = bench.now()
     turn = len(run.dialogue)
     text = source_text(run.input_data)
-    output = make_output(run.answer, recipe, input_text=text, turn=turn)
+    make = partial(make_output, run.answer, recipe, input_text=text, turn=turn)
+    # Checks of long texts may take a second; the other runs of this pump go on meanwhile.
+    long = len(run.answer) + len(text) > LONG_CHARS
+    output = await asyncio.to_thread(make) if long else make()
     run.verdicts = [*run.verdicts, *output.verdicts]
     note(run, "check", started, bench.now(), "; ".join(output.complaints))
     if not output.failed:

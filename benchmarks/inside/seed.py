@@ -10,9 +10,19 @@ from django_q.models import OrmQ
 
 from automations.models import Attempt, Automation, Batch, Delivery, Run
 from automations.services import SYSTEM, submit_batch
+from automations.validators import clean_settings
 from benchmarks.inside.child import say
 from benchmarks.inside.text import TEXT
 from tests.makers import make_automation, make_destination, make_live, make_provider
+
+# What a careful version checks; the provider's answer passes all of it.
+RULES: list[tuple[str, str, dict[str, Any]]] = [
+    ("input", "length", {"min_stripped": 100, "max_raw": 50_000}),
+    ("output", "length", {"min_stripped": 50, "max_raw": 1_300}),
+    ("output", "phrases", {"phrases": ["as an AI", "lorem ipsum"]}),
+    ("output", "no_secrets", {}),
+    ("output", "grounding", {}),
+]
 
 
 def main(asked: dict[str, Any]) -> None:
@@ -42,5 +52,9 @@ def _automation(url: str, limit: int | None) -> Automation:
     make_destination(automation, kind="http", settings=settings)
     provider = make_provider(base_url=f"{url}/v1", default_model="ok", max_concurrency=limit)
     return make_live(
-        automation, provider=provider, system_prompt="You write short posts."
+        automation, provider=provider, system_prompt="You write short posts.", rules=_rules()
     ).automation
+
+
+def _rules() -> list[tuple[str, str, dict[str, Any]]]:
+    return [(way, kind, clean_settings(kind, settings, way)) for way, kind, settings in RULES]
