@@ -64,14 +64,14 @@ def test_a_long_outage_costs_few_calls_and_no_run(
     began = time.monotonic()
     with pumping(a_pump("one")), pumping(a_pump("two")):
         wait_for(lambda: answering.seen()["calls"] >= 30, "probes", timeout_s=60)
-        lasted_s = time.monotonic() - began
         during = answering.seen()["calls"]
+        lasted_s = time.monotonic() - began
         assert the_provider().circuit_is_outage
         assert set(statuses()) <= {"queued", "running"}
         answering.script(behaviours=[])
         wait_for(lambda: statuses() == {"success": 60}, "all runs to succeed", timeout_s=60)
-    # What was under way when it opened, and one probe at a time.
-    assert during <= 16 + lasted_s / EVERY.total_seconds() + 1
+    # What was under way when it opened, the second tries of the first four, one probe at a time.
+    assert during <= 16 + 4 + lasted_s / EVERY.total_seconds() + 1
     assert answering.seen()["max_in_flight"] <= 16
     assert Delivery.objects.filter(state="delivered").count() == 60
     provider = the_provider()
