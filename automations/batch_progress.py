@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -36,6 +36,16 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What a batch cost; `called` runs asked a model, `unpriced` ones at no known price."""
+
+    usd: Decimal | None
+    priced: int
+    called: int
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a batch is; `per_minute`, `left_s` and the projection are None until known."""
 
@@ -43,12 +53,17 @@ class Progress:
     ended: int
     counts: list[tuple[str, str, int]]
     unsettled: int
+    running: int
     failed: int
     per_minute: float | None
     left_s: float | None
-    cost_usd: Decimal | None
+    spent: Spent
     projected_usd: Decimal | None
     groups: list[Group] = field(default_factory=list)
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        return self.spent.usd
 
     @property
     def left_ms(self) -> float | None:
@@ -64,19 +79,26 @@ def progress_of(batch: Batch) -> Progress:
     # What is held begins when a person or a canary lets it, which no rate foretells.
     is_held = batch.is_paused or batch.stopped_because or batch.canary_stage
     rate = _per_minute(batch) if unsettled and not is_held else None
-    cost, priced, groups = _figures(batch)
+    spent, groups = _figures(batch)
     return Progress(
         expected=expected,
         ended=ended,
         counts=[(s, label, counts[s]) for s, label in Run.Status.choices if counts.get(s)],
         unsettled=unsettled + max(0, expected - batch.total),
+        running=counts.get(Run.Status.RUNNING, 0),
         failed=counts.get(Run.Status.FAILED, 0),
         per_minute=rate,
         left_s=(expected - ended) * 60 / rate if rate else None,
-        cost_usd=cost,
-        projected_usd=cost / priced * expected if cost is not None and priced else None,
+        spent=spent,
+        projected_usd=_projected(spent, expected),
         groups=groups,
     )
+
+
+def _projected(spent: Spent, expected: int) -> Decimal | None:
+    if spent.usd is None or not spent.priced:
+        return None
+    return spent.usd / spent.priced * expected
 
 
 def _per_minute(batch: Batch) -> float | None:
@@ -92,7 +114,7 @@ def _per_minute(batch: Batch) -> float | None:
     return ended.order_by().count() * 60 / window.total_seconds() or None
 
 
-def _figures(batch: Batch) -> tuple[Decimal | None, int, list[Group]]:
+def _figures(batch: Batch) -> tuple[Spent, list[Group]]:
     if batch.total < LARGE:
         return _counted(batch)
     key = f"batch-figures-{batch.pk}-{batch.created_at.timestamp()}"
@@ -100,9 +122,14 @@ def _figures(batch: Batch) -> tuple[Decimal | None, int, list[Group]]:
     return found  # type: ignore[no-any-return]
 
 
-def _counted(batch: Batch) -> tuple[Decimal | None, int, list[Group]]:
-    paid = batch.runs.order_by().aggregate(cost=Sum("cost_usd"), priced=Count("cost_usd"))
+def _counted(batch: Batch) -> tuple[Spent, list[Group]]:
+    paid = batch.runs.order_by().aggregate(
+        usd=Sum("cost_usd"),
+        priced=Count("cost_usd"),
+        called=Count("pk", filter=Q(calls__gt=0)),
+        unpriced=Count("pk", filter=Q(calls__gt=0, cost_usd=None, status__in=Run.FINAL)),
+    )
     failed = batch.items.filter(status=Run.Status.FAILED).order_by()
     rows = failed.values_list("error_category", "error_code").annotate(n=Count("pk"))
     groups = [Group(*row) for row in rows.order_by("-n", "error_category", "error_code")[:GROUPS]]
-    return paid["cost"], paid["priced"], groups
+    return Spent(**paid), groups

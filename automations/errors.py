@@ -15,6 +15,10 @@ class WrongState(AutomationsError):
     """The object is not in a state in which this can be done."""
 
 
+class KeyUsed(WrongState):
+    """An idempotency key came again with something else than the first time."""
+
+
 class NothingNew(WrongState):
     """A source that remembers holds only what was taken before."""
 

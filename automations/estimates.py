@@ -13,6 +13,7 @@ from automations.models import Provider, Run, Version
 MEASURED_ON = 30
 TOKENS_PER_CHARACTER = 0.25
 NOT_KNOWN = "not known yet: no successful run"
+NOTHING = "none of its rows can run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Measured:
 
 def estimate(version: Version, *, rows: int, characters: int = 0) -> Estimate:
     """Return what so many runs of a version will take; `characters` is the size of all inputs."""
+    if rows < 1:
+        return Estimate(None, NOTHING, None, NOTHING)
     measured = _measured(version)
     cost, cost_note = _cost(version, measured, rows, characters)
     time_s, time_note = _time(version, measured, rows)
@@ -77,22 +80,30 @@ def _cost(
         count = measured.priced
         last = "the last successful run" if count == 1 else f"the last {count} successful runs"
         return each * rows, f"${each:.6f} each, the mean of {last} of this version."
-    return _from_prices(version, answerer.model, rows, characters)
+    return _from_prices(version, measured, answerer.model, rows, characters)
 
 
 def _from_prices(
-    version: Version, model: str, rows: int, characters: int
+    version: Version, measured: Measured, model: str, rows: int, characters: int
 ) -> tuple[Decimal | None, str]:
     """Price guessed tokens: a quarter of a token per character, and answers as long as allowed."""
     prompt = len(version.system_prompt) + len(version.user_prompt)
     asked = (prompt + characters / max(1, rows)) * TOKENS_PER_CHARACTER
     each = price_of(model, version.provider, tokens_in=int(asked), out=version.max_output_tokens)
     if each is None:
-        return None, f"{NOT_KNOWN} with a known price, and no price of {model} is known."
+        return None, f"price unknown: {_unpriced(measured)}, and no price of {model} is known."
     return each * rows, (
         f"At most: {int(asked):,} tokens asked and {version.max_output_tokens:,} answered each, "
-        f"at the list price of {model}. Not measured: no successful run yet."
+        f"at the list price of {model}. Not measured: {_unpriced(measured)}."
     )
+
+
+def _unpriced(measured: Measured) -> str:
+    if not measured.runs:
+        return "no successful run yet"
+    if measured.runs == 1:
+        return "the price of the last successful run is not known"
+    return f"the prices of the last {measured.runs} successful runs are not known"
 
 
 def price_of(model: str, provider: Provider, *, tokens_in: int, out: int) -> Decimal | None:
@@ -117,7 +128,8 @@ def _time(version: Version, measured: Measured, rows: int) -> tuple[float | None
     for cap, words in _caps(version.provider, measured):
         if cap < per_minute:
             per_minute, limit = cap, words
-    return rows * 60 / per_minute, (
+    # However many go at once, nothing is done sooner than one of them.
+    return max(each_s, rows * 60 / per_minute), (
         f"{per_minute:,.0f} runs a minute: {each_s:.1f} s each, {limit}, if nothing else runs."
     )
 

@@ -209,3 +209,10 @@ def settings_form(
     kinds: Any = connectors.sources if registry == "sources" else connectors.destinations
     form = kinds.get(kind).settings_form(data, initial=dict(stored))
     return cast("forms.Form", form)
+
+
+def offer_automations(form: forms.Form, automation: Automation) -> None:
+    """Let people choose another automation from a list; the registries know no tables."""
+    others = Automation.objects.exclude(pk=automation.pk).order_by("name")
+    choices = [("", "Choose"), *others.values_list("slug", "name")]
+    form.fields["automation"].widget = forms.Select(choices=choices)

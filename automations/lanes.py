@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from automations.timeline import CHECK, DELIVERY, MODEL, SOURCE, WAIT, Event
+from automations.timeline import CHECK, DELIVERY, END, MODEL, MS, SOURCE, START, WAIT, Event
 
 WIDTH = 1000.0
 NARROWEST = 4.0
@@ -15,6 +15,7 @@ WIDEST_WAIT = 0.35
 NAMES = {
     WAIT: "waiting", SOURCE: "source", MODEL: "model", CHECK: "checks", DELIVERY: "delivery",
 }  # fmt: skip
+BETWEEN = "between steps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,12 @@ class Lane:
 
 
 def lane(events: Iterable[Event]) -> Lane:
-    """Draw the events that take time one after the other; what overlaps is drawn once."""
-    timed = [event for event in events if event.kind in NAMES and event.ms is not None]
+    """Draw the events that take time one after the other; what overlaps is drawn once.
+
+    The shares add up to all the time from the start to the end: what no event takes is theirs, too.
+    """
+    told = list(events)
+    timed = [event for event in told if event.kind in NAMES and event.ms is not None]
     lengths = _lengths(timed)
     shares = [
         Share(
@@ -67,9 +72,12 @@ def lane(events: Iterable[Event]) -> Lane:
         )
         for kind, name in NAMES.items()
     ]
-    start = timed[0].at if timed else None
-    end = max(event.end for event in timed) if timed else None
-    return Lane(_bars(timed, lengths), [share for share in shares if share.ms], start, end)
+    whole = [event for event in told if event in timed or event.kind in (START, END)]
+    start = min(event.at for event in whole) if timed else None
+    end = max(event.end for event in whole) if timed else None
+    if start and end:
+        shares.append(Share(WAIT, BETWEEN, int((end - start) / MS) - sum(lengths)))
+    return Lane(_bars(timed, lengths), [share for share in shares if share.ms > 0], start, end)
 
 
 def _lengths(timed: Sequence[Event]) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from automations import environment
 from automations.errors import Problem
@@ -28,6 +28,8 @@ class References:
     category: str
     prefixes: tuple[str, ...]
     names: frozenset[str] = frozenset()
+    suffix: str = ""
+    note: str = ""
 
     @property
     def prefix(self) -> str:
@@ -37,7 +39,8 @@ class References:
     def may_read(self, variable: str) -> bool:
         """Tell whether a variable is meant for this purpose."""
         named = bool(_VARIABLE.fullmatch(variable))
-        return named and (variable in self.names or variable.startswith(self.prefixes))
+        meant = variable.startswith(self.prefixes) and variable.endswith(self.suffix)
+        return named and (variable in self.names or meant)
 
     def faults(self, value: str) -> list[str]:
         """Return why `env:NAME` (or `Bearer env:NAME`) may not be used here; empty when it may."""
@@ -81,19 +84,44 @@ class References:
         return secret
 
     def _refusal(self) -> str:
-        begins = " or ".join(self.prefixes)
+        begins = " or ".join(self.prefixes) + (f" and ends with {self.suffix}" * bool(self.suffix))
         others = f", and {', '.join(sorted(self.names))}" if self.names else ""
         return (
             "names a variable that may not be sent; only variables whose name begins with "
-            f"{begins} are{others}."
+            f"{begins} are{others}.{self.note}"
         )
 
 
 DESTINATION = References("delivery_error", ("DESTINATION_",))
 SOURCE = References("source_error", ("SOURCE_",))
 SLACK = References("delivery_error", ("DESTINATION_",), frozenset({"SLACK_WEBHOOK"}))
-_AWS = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"})
-STORES = {
-    "destination": References("delivery_error", ("STORE_", "DESTINATION_"), _AWS),
-    "source": References("source_error", ("STORE_", "SOURCE_"), _AWS),
+_STORES = {
+    "destination": References("delivery_error", ("STORE_", "DESTINATION_")),
+    "source": References("source_error", ("STORE_", "SOURCE_")),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class StoreKeys:
+    """Which variables may hold the key id and the secret key of one object store."""
+
+    key_id: References
+    secret: References
+    session_token: str  # the variable that goes with Amazon's own keys; empty elsewhere
+
+
+def store_keys(purpose: str, *, is_amazon: bool) -> StoreKeys:
+    """Return what a store may be given: Amazon's own keys go to Amazon alone.
+
+    A key id is sent in clear with every request, so no variable of a secret may stand for it.
+    """
+    base = _STORES[purpose]
+    if not is_amazon:
+        note = " The AWS_ variables go to Amazon alone, so leave the endpoint empty for them."
+        base = replace(base, note=note)
+    key_id, secret = ({"AWS_ACCESS_KEY_ID"}, {"AWS_SECRET_ACCESS_KEY"}) if is_amazon else ((), ())
+    return StoreKeys(
+        key_id=replace(base, names=frozenset(key_id), suffix="_KEY_ID"),
+        secret=replace(base, names=frozenset(secret)),
+        session_token="AWS_SESSION_TOKEN" if is_amazon else "",
+    )

@@ -10,7 +10,10 @@ from pathlib import Path
 from django.conf import settings
 
 from automations.models import Batch
-from automations.tables import FORMATS
+from automations.tables import FORMATS, Layout
+
+# What was listed of a source, one item a line.
+ITEMS = Layout("jsonl", "utf-8", columns=("key", "data"))
 
 
 def keep(batch: Batch, name: str, chunks: Iterable[bytes]) -> int:
@@ -38,6 +41,16 @@ def path_of(batch: Batch) -> Path:
     return Path(settings.BATCH_DIR) / batch.file_path
 
 
+def passed_by_of(batch: Batch) -> Path:
+    """Return where lies what a source's first look passed by, to be noted when it is queued."""
+    return path_of(batch).with_name("passed.jsonl")
+
+
 def drop(batch: Batch) -> None:
     """Remove the batch's file; harmless when it is gone."""
-    shutil.rmtree(Path(settings.BATCH_DIR) / str(batch.pk), ignore_errors=True)
+    drop_numbered(batch.pk)
+
+
+def drop_numbered(batch_id: int) -> None:
+    """Remove the file of a batch whose row is gone already."""
+    shutil.rmtree(Path(settings.BATCH_DIR) / str(batch_id), ignore_errors=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from automations import environment, references
@@ -19,6 +19,7 @@ from automations.text import human_size, one_line
 
 DEADLINE_S = 60.0
 MAX_LISTED = 10_000
+PIECE = 10_000
 MAX_LOOKED_AT = 100_000
 DEFAULT_REGION = "us-east-1"
 BUCKET_VARIABLE = "CONTENT_BUCKET"
@@ -53,7 +54,7 @@ def open_store(settings: Mapping[str, Any], *, purpose: str) -> Store:
     allow = Allowance.for_purpose(purpose)
     try:
         bucket = settings.get("bucket") or environment.read(BUCKET_VARIABLE)
-        key_id, secret, token = _credentials(settings, references.STORES[purpose])
+        key_id, secret, token = _credentials(settings, purpose)
         if endpoint := settings.get("endpoint_url"):
             check_url(endpoint, allow=allow)
     except Problem as problem:
@@ -77,15 +78,16 @@ def open_store(settings: Mapping[str, Any], *, purpose: str) -> Store:
     )
 
 
-def _credentials(
-    settings: Mapping[str, Any], allowed: references.References
-) -> tuple[str, str, str]:
+def _credentials(settings: Mapping[str, Any], purpose: str) -> tuple[str, str, str]:
     key_variable, secret_variable = settings.get("key_id_env"), settings.get("secret_env")
     if not key_variable or not secret_variable:
         return "", "", ""
+    # Checked again here: rows may be older than the rule.
+    keys = references.store_keys(purpose, is_amazon=not settings.get("endpoint_url"))
     of_aws = key_variable == "AWS_ACCESS_KEY_ID"
-    token = environment.read("AWS_SESSION_TOKEN") if of_aws else ""
-    return allowed.read(key_variable), allowed.read(secret_variable), token
+    key_id, secret = keys.key_id.read(key_variable), keys.secret.read(secret_variable)
+    token = environment.read(keys.session_token) if of_aws and keys.session_token else ""
+    return key_id, secret, token
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -113,6 +115,19 @@ class Store:
     def list(self, pattern: str, *, limit: int = MAX_LISTED) -> Listing:
         """Return the objects whose key fits, by key: `*` and `?` stay within a level, `**` not."""
         return asyncio.run(self._bounded(lambda: self._list(pattern, limit)))
+
+    def pages(self, pattern: str) -> Iterator[Listing]:
+        """Yield the objects whose key fits, by key, piece by piece; their number has no limit.
+
+        Each piece has a deadline of its own.
+        """
+        after = ""
+        while True:
+            page = asyncio.run(self._bounded(partial(self._piece, _prefix(pattern), after)))
+            yield [stored for stored in page if _is_one_of(stored, _matcher(pattern))]
+            if len(page) < PIECE:
+                return
+            after = page[-1].key
 
     def read(self, key: str, *, max_bytes: int) -> bytes:
         """Return one object's bytes; more than `max_bytes` are refused, not read."""
@@ -153,18 +168,35 @@ class Store:
             raise explained(error, self.where, category=self.allow.category) from error
 
     async def _list(self, pattern: str, limit: int) -> Listing:
-        prefix, fits = _WILDCARD.split(pattern, maxsplit=1)[0], _matcher(pattern)
+        prefix, fits = _prefix(pattern), _matcher(pattern)
         found: Listing = []
         async with self._opened() as store:
             looked_at = 0
             async for entry in store._iterdir(self.bucket, delimiter="", prefix=prefix):
                 looked_at += 1
                 stored = _stored(entry, self.bucket)
-                if fits(stored.key) and not stored.key.endswith("/"):
+                if _is_one_of(stored, fits):
                     found.append(stored)
                 if looked_at > MAX_LOOKED_AT or len(found) > limit:
                     raise self._too_many(pattern, limit)
         return sorted(found, key=lambda stored: stored.key)
+
+    async def _piece(self, prefix: str, after: str) -> Listing:
+        """Return the next objects after a key, as many as `PIECE`; fewer are the last ones."""
+        found: Listing = []
+        async with self._opened() as store:
+            while len(found) < PIECE:
+                answer = await store._call_s3(
+                    "list_objects_v2",
+                    Bucket=self.bucket,
+                    Prefix=prefix,
+                    StartAfter=found[-1].key if found else after,
+                    MaxKeys=min(1_000, PIECE - len(found)),
+                )
+                found += [_stored(entry, self.bucket) for entry in answer.get("Contents", [])]
+                if not answer.get("IsTruncated"):
+                    break
+        return found
 
     async def _page(self, **options: Any) -> dict[str, Any]:
         async with self._opened() as store:
@@ -279,6 +311,14 @@ def _session() -> Any:
 def fits(pattern: str, key: str) -> bool:
     """Tell whether a key is one of those that a pattern finds."""
     return bool(_matcher(pattern)(key))
+
+
+def _prefix(pattern: str) -> str:
+    return _WILDCARD.split(pattern, maxsplit=1)[0]
+
+
+def _is_one_of(stored: StoredObject, fits: Callable[[str], Any]) -> bool:
+    return bool(fits(stored.key)) and not stored.key.endswith("/")
 
 
 def _matcher(pattern: str) -> Callable[[str], Any]:

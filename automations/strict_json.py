@@ -12,6 +12,10 @@ from django.forms.fields import InvalidJSONInput
 from automations.errors import Problem
 from automations.text import NotFinite, clean_data, load_json
 
+NOT_JSON = (
+    'This is not valid JSON; write it like {"name": "value"}, with double quotes around texts.'
+)
+
 
 class JSONInput(forms.JSONField):
     """Typed JSON, parsed strictly: finite numbers only, at most 64 levels, storable texts."""
@@ -56,7 +60,7 @@ def _parsed(value: str) -> None:
     except (NotFinite, Problem) as error:
         raise ValidationError(str(error), code="invalid") from error
     except (ValueError, RecursionError) as error:
-        raise ValidationError(forms.JSONField.default_error_messages["invalid"]) from error
+        raise ValidationError(NOT_JSON) from error
 
 
 def _storable(value: Any) -> Any:

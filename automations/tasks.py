@@ -42,3 +42,10 @@ def tend_batch(batch_id: int) -> str:
     from automations.services import tend_batch
 
     return tend_batch(batch_id, stopping=signs.told_to_drain)
+
+
+def fire_triggers(trigger_ids: list[int]) -> str:
+    """Start due schedules whose sources answer over the network, several at a time."""
+    from automations.engine.worker import fire_triggers
+
+    return fire_triggers(trigger_ids)

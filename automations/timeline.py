@@ -246,7 +246,10 @@ def with_waits(run: Run, happened: Sequence[Event], waits: Sequence[str] = ()) -
     told: list[Event] = []
     last, until = None, run.queued_at
     for event in happened:
-        told += _pause(until, event.at, _why(last, event))
+        if last is None:
+            told += _first_pause(run, event)
+        else:
+            told += _pause(until, event.at, _why(last, event))
         told.append(event)
         last, until = event, max(until, event.end)
     if run.status in (Run.Status.QUEUED, Run.Status.AWAITING_APPROVAL):
@@ -255,6 +258,13 @@ def with_waits(run: Run, happened: Sequence[Event], waits: Sequence[str] = ()) -
         lasting = Event(WAIT, title, until, _ms(until, timezone.now()), tone="warn")
         told.append(replace(lasting, notes=tuple(waits)))
     return told
+
+
+def _first_pause(run: Run, first: Event) -> list[Event]:
+    """Tell the wait until a worker took the run from what that worker did before the first step."""
+    taken = min(max(run.started_at or first.at, run.queued_at), first.at)
+    waited = _pause(run.queued_at, taken, "Waited in the queue")
+    return waited + _pause(taken, first.at, "Prepared by the worker")
 
 
 def _pause(start: datetime, end: datetime, title: str) -> list[Event]:
@@ -266,10 +276,8 @@ def _ms(start: datetime, end: datetime) -> int:
     return max(0, int((end - start) / MS))
 
 
-def _why(last: Event | None, following: Event) -> str:
+def _why(last: Event, following: Event) -> str:
     """Say what a run waited for between two events."""
-    if last is None:
-        return "Waited in the queue"
     if following.kind == PERSON:
         return "Waited for a person"
     if last.kind == MODEL and last.tone == "bad":

@@ -113,7 +113,8 @@ def _later(run: Run) -> str:
         return ""
     at = timezone.localtime(run.available_at)
     because = f" Last time: {run.error_message}" if run.error_message else ""
-    return f"It is tried again at {at:%H:%M:%S}.{because}"
+    day = "" if at.date() == timezone.localdate() else f"{at:%Y-%m-%d} "
+    return f"It is tried again at {day}{at:%H:%M:%S}.{because}"
 
 
 def place(run: Run) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Annotated, Any
 
 from django.conf import settings
@@ -25,7 +27,7 @@ from automations.api.describing import json_request
 from automations.api.errors import ApiError
 from automations.api.runs import Key, Slug
 from automations.api.site import operation
-from automations.errors import WrongState
+from automations.errors import KeyUsed, WrongState
 from automations.inputs import typed_value
 from automations.models import Automation, Batch
 
@@ -61,10 +63,19 @@ def start_batch(
     key, by = rows.key_of(asked.idempotency_key), rows.person_of(request)
     known = bool(key) and Batch.objects.filter(automation=automation, idempotency_key=key).exists()
     called = asked.name or f"{len(given)} rows by the API"
-    batch = services.submit_batch(automation, given, by=by, name=called, key=key)
+    try:
+        batch = services.submit_batch(
+            automation, given, by=by, name=called, key=key, digest=_digest(given) if key else ""
+        )
+    except KeyUsed as error:
+        raise ApiError(409, "key_used", str(error), field="idempotency_key") from error
     started = rows.batch_ref(request, batch)
     response["Location"] = started.url
     return Status(200 if known else 202, started)
+
+
+def _digest(given: list[dict[str, Any]]) -> str:
+    return sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
 
 def _asked(

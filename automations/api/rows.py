@@ -136,7 +136,9 @@ def _facts(request: HttpRequest, run: Run) -> dict[str, Any]:
 
 def batch_ref(request: HttpRequest, batch: Batch) -> shapes.BatchRef:
     """Return a batch's id, size and address."""
-    return shapes.BatchRef(id=batch.pk, total=batch.total, url=_url(request, "get_batch", batch.pk))
+    return shapes.BatchRef(
+        id=batch.pk, total=batch.expected, url=_url(request, "get_batch", batch.pk)
+    )
 
 
 def batch_out(request: HttpRequest, batch: Batch) -> shapes.BatchOut:
@@ -144,7 +146,7 @@ def batch_out(request: HttpRequest, batch: Batch) -> shapes.BatchOut:
     counted = batch.counts()
     return shapes.BatchOut(
         id=batch.pk,
-        total=batch.total,
+        total=batch.expected,
         url=_url(request, "get_batch", batch.pk),
         page=request.build_absolute_uri(reverse("batch", args=[batch.pk])),
         automation=batch.automation.slug,

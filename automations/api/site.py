@@ -93,7 +93,17 @@ def _api_error(_request: HttpRequest, error: ApiError) -> HttpResponse:
 def _invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
     first = error.errors[0]
     field = ".".join(str(part) for part in first["loc"][1:])
-    return error_response(422, "invalid", f"{first['msg']}.", field=field)
+    return error_response(422, "invalid", _said(first), field=field)
+
+
+def _said(fault: dict[str, Any]) -> str:
+    """Say a fault without the names that Python has for things."""
+    if fault["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return 'Send a JSON object here, like {"name": "value"}.'
+    if fault["type"] == "too_short" and "min_length" in fault.get("ctx", {}):
+        least = fault["ctx"]["min_length"]
+        return f"Give at least {least} {'item' if least == 1 else 'items'}."
+    return f"{fault['msg']}."
 
 
 @api.exception_handler(PermissionDenied)

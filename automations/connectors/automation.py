@@ -58,7 +58,9 @@ class AutomationDestination(Destination):
         return "Tried again after a failure; the other automation runs once per output."
 
     async def deliver(self, parcel: Parcel, outside: Outside) -> Receipt:
-        run_id = await outside.start_run(self.settings["automation"], self._input(parcel), parcel)
+        run_id = await outside.start_run(
+            self.settings["automation"], self.input_for(parcel), parcel
+        )
         return Receipt(f"run {run_id} of {self.settings['automation']}", {"run": run_id})
 
     async def test(self, outside: Outside) -> str:
@@ -66,10 +68,15 @@ class AutomationDestination(Destination):
 
     def preview(self, parcel: Parcel) -> Preview:
         """Show the input that the other automation would get."""
-        shown = json.dumps(self._input(parcel), ensure_ascii=False, indent=2)
+        shown = json.dumps(self.input_for(parcel), ensure_ascii=False, indent=2)
         return Preview(self.summary(self.settings), [("Input", shown)])
 
-    def _input(self, parcel: Parcel) -> dict[str, Any]:
+    def input_for(self, parcel: Parcel) -> dict[str, Any]:
+        """Return the input that a parcel makes. Raises `DeliveryProblem` for a missing field."""
         template = self.settings.get("input") or USUAL_INPUT
         made: dict[str, Any] = json.loads(parcels.filled_json(template, parcel))
         return made
+
+    def fields(self) -> set[str]:
+        """Return the names of the input's fields, whatever the parcel."""
+        return set(json.loads(self.settings.get("input") or USUAL_INPUT))

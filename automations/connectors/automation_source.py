@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -13,7 +14,8 @@ from automations.errors import Problem
 from automations.text import one_line
 
 USUAL_FIRST = 10
-MAX_LISTED = 1_000
+LARGEST_FIRST = 1_000
+PAGE = 1_000
 
 
 class MappingField(forms.Field):
@@ -47,7 +49,7 @@ class AutomationSourceForm(forms.Form):
 
     automation = forms.SlugField(
         label="Automation",
-        help_text="The short name of the automation whose outputs are taken, as in its address.",
+        help_text="Whose outputs are taken.",
     )
     mapping = MappingField(
         label="Fields",
@@ -58,7 +60,7 @@ class AutomationSourceForm(forms.Form):
     first_take = forms.IntegerField(
         label="At the first time",
         min_value=1,
-        max_value=MAX_LISTED,
+        max_value=LARGEST_FIRST,
         initial=USUAL_FIRST,
         required=False,
         help_text=f"How many of the newest outputs the first run takes; {USUAL_FIRST} when empty.",
@@ -84,7 +86,7 @@ class AutomationSource(Source):
     label = "Another automation"
     help = (
         "Takes what another automation has made, each output once: of its successful runs, "
-        "newest first. Add a schedule to look for new ones."
+        "oldest first. Add a schedule to look for new ones."
     )
     settings_form = AutomationSourceForm
 
@@ -102,6 +104,27 @@ class AutomationSource(Source):
 
     def items(self) -> list[Item]:
         """Return the newest outputs; a chain that is too deep ends here."""
+        return self.filled(next(self.pages(), []))
+
+    def pages(self) -> Iterator[list[Item]]:
+        """Yield all outputs, the newest first, without their data: most were taken before."""
+        self._require_upstream()
+        runs = _successes(self.settings["automation"])
+        while page := list(runs.values_list("pk", "depth")[:PAGE]):
+            yield [_item(pk, depth) for pk, depth in page]
+            runs = runs.filter(pk__lt=page[-1][0])
+
+    def filled(self, items: Sequence[Item]) -> list[Item]:
+        """Read the outputs of items; those whose run was removed meanwhile are left out."""
+        runs = _runs().in_bulk([item.caused_by for item in items])
+        mapping = self.settings.get("mapping") or {}
+        return [
+            replace(item, data=_mapped(runs[item.caused_by], mapping))
+            for item in items
+            if item.caused_by in runs
+        ]
+
+    def _require_upstream(self) -> None:
         slug = self.settings["automation"]
         if not _automations().filter(slug=slug).exists():
             raise Problem(
@@ -109,11 +132,10 @@ class AutomationSource(Source):
                 category="source_error",
                 code="no_automation",
             )
-        return [self._item(run) for run in _successes(slug)]
 
-    def _item(self, run: Any) -> Item:
-        data = _mapped(run, self.settings.get("mapping") or {})
-        return Item(f"run {run.pk}", f"run {run.pk}", data, caused_by=run.pk, depth=run.depth + 1)
+
+def _item(pk: int, depth: int) -> Item:
+    return Item(f"run {pk}", f"run {pk}", caused_by=pk, depth=depth + 1)
 
 
 def _mapped(run: Any, mapping: Mapping[str, str]) -> dict[str, Any]:
@@ -125,9 +147,13 @@ def _mapped(run: Any, mapping: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _successes(slug: str) -> Any:
-    runs: Any = apps.get_model("automations", "Run")._default_manager
+    runs = _runs()
     real = runs.filter(automation_id=slug, status="success", is_simulated=False, is_sample=False)
-    return real.filter(depth__lt=runs.model.MAX_DEPTH).order_by("-id")[:MAX_LISTED]
+    return real.filter(depth__lt=runs.model.MAX_DEPTH).order_by("-id")
+
+
+def _runs() -> Any:
+    return apps.get_model("automations", "Run")._default_manager
 
 
 # The models know the connectors, not the other way round: their registry stands in between.

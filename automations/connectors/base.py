@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,6 +14,8 @@ from automations.errors import Problem
 from automations.text import one_line
 
 if TYPE_CHECKING:  # the web process shows connectors and need not load an HTTP client
+    from concurrent.futures import Executor
+
     from automations.outbound import OutboundClient
 
     StartRun = Callable[[str, dict[str, Any], "Parcel"], Awaitable[int]]
@@ -93,6 +95,19 @@ class Source(ABC):
         """
         return []
 
+    def pages(self) -> Iterator[list[Item]]:
+        """Yield what can be read now, in the order of `items`, piece by piece.
+
+        What remembers is asked through this: what was taken before is let go of at once, so that
+        its number needs no limit. Items may lack data that `filled` adds. Blocking, and raises, as
+        `items` does.
+        """
+        yield self.items()
+
+    def filled(self, items: Sequence[Item]) -> list[Item]:
+        """Return items of `pages` as `items` gives them: with their data, if they bring it."""
+        return list(items)
+
     def read(self, key: str) -> dict[str, Any]:
         """Return the input of one item, by its key. Blocking. Raises `Problem` (source_error)."""
         raise Problem(
@@ -110,19 +125,17 @@ class Source(ABC):
         if not self.lists():
             return "There is nothing to reach: each run brings its own input.", {}
         items = self.items()
-        return found_in_words(self, items, items)
+        return found_in_words(self, len(items), items)
 
 
-def found_in_words(
-    source: Source, items: Sequence[Item], fresh: Sequence[Item]
-) -> tuple[str, dict[str, Any]]:
-    """Read the first of `fresh` and say what all of them are; `items` counts the taken ones too."""
-    counted = "1 item" if len(items) == 1 else f"{len(items):,} items"
-    if len(fresh) < len(items):
+def found_in_words(source: Source, total: int, fresh: Sequence[Item]) -> tuple[str, dict[str, Any]]:
+    """Read the first of `fresh` and say what all of them are; `total` counts the taken ones too."""
+    counted = "1 item" if total == 1 else f"{total:,} items"
+    if len(fresh) < total:
         counted += f", {len(fresh):,} of them new"
-    sample: dict[str, Any] = {"total": len(items), "new": len(fresh)}
+    sample: dict[str, Any] = {"total": total, "new": len(fresh)}
     if not fresh:
-        nothing = "There is nothing to read now" if not items else f"{counted}; nothing to read now"
+        nothing = "There is nothing to read now" if not total else f"{counted}; nothing to read now"
         return f"{nothing}.", sample
     first = fresh[0]
     data = source.read(first.key) if first.data is None else first.data
@@ -143,6 +156,7 @@ class Parcel:
     data: object | None
     created_at: datetime
     depth: int = 0
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +165,12 @@ class Outside:
 
     `start_run(automation, input_data, parcel)` queues a run of another automation once per
     parcel and returns its id; it raises `DeliveryProblem` when that automation takes none.
+    `threads` are for what blocks: those of the event loop look up every address.
     """
 
     http: OutboundClient
     start_run: StartRun
+    threads: Executor | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,12 +69,21 @@ class FileDestination(Destination):
         path = path_for(self.settings["path"], parcel)
         content = content_of(parcel, as_json=path.lower().endswith(".json"))
         try:
-            written = await asyncio.to_thread(storage.write_atomically, path, content)
+            loop, write = asyncio.get_running_loop(), storage.write_atomically
+            written = await loop.run_in_executor(outside.threads, write, path, content)
         except storage.StorageProblem as problem:
             raise DeliveryProblem(
                 problem.message, code=problem.code, retry=problem.code in RETRIED
             ) from problem
         return Receipt(reference=storage.key_of(written), detail={"bytes": len(content)})
+
+    async def test(self, outside: Outside) -> str:
+        path = prompts.render(self.settings["path"], EXAMPLE)
+        try:
+            folder = await asyncio.to_thread(storage.try_folder, path)
+        except storage.StorageProblem as problem:
+            raise DeliveryProblem(problem.message, code=problem.code) from problem
+        return f"A file could be written and removed in {folder}; {path} would be one of its files."
 
 
 def path_for(template: str, parcel: Parcel) -> str:

@@ -81,10 +81,12 @@ class FileSource(Source):
 
     def _found(self) -> list[Path]:
         """Return the files; of a folder only those that are read at all."""
+        # What takes each file once may stand before a folder that only grows.
+        most = storage.MAX_VISITED if self.remembers else storage.MAX_MATCHES
         try:
-            return storage.resolve_for_reading(self._path)
+            return storage.resolve_for_reading(self._path, most=most)
         except storage.StorageProblem as problem:
             if problem.code != "is_a_folder":
                 raise
-        paths = storage.resolve_for_reading(self._in_folder)
+        paths = storage.resolve_for_reading(self._in_folder, most=most)
         return [path for path in paths if path.suffix.lower() in documents.ENDINGS]

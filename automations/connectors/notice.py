@@ -105,7 +105,7 @@ class NoticeDestination(Destination):
 
     async def deliver(self, parcel: Parcel, outside: Outside) -> Receipt:
         url, secret = resolve(self.settings["url"])
-        said = await asyncio.to_thread(self._ask, {"url": url, **self._notice(parcel)}, secret)
+        said = await self._asked(outside, {"url": url, **self._notice(parcel)}, secret)
         if not said["sent"]:
             raise self._not_taken(said, secret)
         return Receipt(f"taken by {one_line(said['service'], limit=60)}")
@@ -113,7 +113,7 @@ class NoticeDestination(Destination):
     async def test(self, outside: Outside) -> str:
         """Look at the address as Apprise reads it; services answer nothing but notices."""
         url, secret = resolve(self.settings["url"])
-        said = await asyncio.to_thread(self._ask, {"url": url, "check": True}, secret)
+        said = await self._asked(outside, {"url": url, "check": True}, secret)
         return (
             f"The address is one of {one_line(said['service'], limit=60)}. Nothing was sent, so "
             "whether it is good shows with a test message."
@@ -129,6 +129,12 @@ class NoticeDestination(Destination):
         title = parcels.filled(self.settings.get("title") or TITLE, parcel)
         body = parcels.filled(self.settings.get("body") or BODY, parcel)
         return {"title": one_line(title, limit=MAX_TITLE_CHARS), "body": body}
+
+    async def _asked(
+        self, outside: Outside, payload: Mapping[str, Any], secret: str
+    ) -> dict[str, Any]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(outside.threads, self._ask, payload, secret)
 
     def _ask(self, payload: Mapping[str, Any], secret: str) -> dict[str, Any]:
         try:

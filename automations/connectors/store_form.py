@@ -40,7 +40,8 @@ class StoreForm(forms.Form):
         required=False,
         max_length=80,
         help_text="The name of an environment variable of the worker, for example "
-        "AWS_ACCESS_KEY_ID or STORE_KEY_ID. Both empty: no keys, for public buckets.",
+        "AWS_ACCESS_KEY_ID (Amazon alone) or STORE_KEY_ID. Both empty: no keys, for public "
+        "buckets.",
     )
     secret_env = forms.CharField(
         label="Variable with the secret key",
@@ -70,18 +71,23 @@ class StoreForm(forms.Form):
 
     def clean_key_id_env(self) -> str:
         """Refuse a variable that is not meant for stores."""
-        return self._variable("key_id_env")
+        return self._variable("key_id_env", self._keys().key_id)
 
     def clean_secret_env(self) -> str:
         """Refuse a variable that is not meant for stores, or one without the other."""
-        secret = self._variable("secret_env")
+        secret = self._variable("secret_env", self._keys().secret)
         if bool(secret) != bool(self.data.get("key_id_env")):
             raise forms.ValidationError("Name both variables or neither.")
         return secret
 
-    def _variable(self, name: str) -> str:
+    def _keys(self) -> references.StoreKeys:
+        # An endpoint that was refused is missing here, and is not Amazon either.
+        is_amazon = self.cleaned_data.get("endpoint_url") == ""
+        return references.store_keys(self.purpose, is_amazon=is_amazon)
+
+    def _variable(self, name: str, allowed: references.References) -> str:
         variable: str = self.cleaned_data[name]
-        if variable and (faults := references.STORES[self.purpose].variable_faults(variable)):
+        if variable and (faults := allowed.variable_faults(variable)):
             raise forms.ValidationError(faults)
         return variable
 

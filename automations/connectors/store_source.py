@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django import forms
@@ -12,7 +12,7 @@ from automations.connectors.base import Item, Source
 from automations.connectors.store_form import StoreForm, store_in_words
 from automations.documents import Kind
 from automations.errors import Problem
-from automations.stores import Store, fits, open_store
+from automations.stores import Store, StoredObject, fits, open_store
 from automations.text import one_line
 
 MAX_KEY_CHARS = 1_000
@@ -65,6 +65,27 @@ class StoreSource(Source):
     def items(self) -> list[Item]:
         store = self._store()
         found = store.list(self.settings["pattern"])
+        if not found:
+            raise self._nothing_in(store)
+        return self._items(store, found)
+
+    def pages(self) -> Iterator[list[Item]]:
+        store, found = self._store(), False
+        for page in store.pages(self.settings["pattern"]):
+            found = found or bool(page)
+            yield self._items(store, page)
+        if not found:
+            raise self._nothing_in(store)
+
+    def _nothing_in(self, store: Store) -> Problem:
+        return Problem(
+            f"No object of {store.where} fits {one_line(self.settings['pattern'])}; check the "
+            "pattern, or put an object there.",
+            category="source_error",
+            code="missing_file",
+        )
+
+    def _items(self, store: Store, found: list[StoredObject]) -> list[Item]:
         too_long = next((entry.key for entry in found if len(entry.key) > MAX_KEY_CHARS), None)
         if too_long:
             raise Problem(
@@ -72,13 +93,6 @@ class StoreSource(Source):
                 f"{MAX_KEY_CHARS:,} characters; narrow the pattern, or give it a shorter key.",
                 category="source_error",
                 code="bad_name",
-            )
-        if not found:
-            raise Problem(
-                f"No object of {store.where} fits {one_line(self.settings['pattern'])}; check the "
-                "pattern, or put an object there.",
-                category="source_error",
-                code="missing_file",
             )
         return [Item(key=entry.key, label=entry.key) for entry in found]
 

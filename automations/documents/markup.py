@@ -22,7 +22,7 @@ def text_of_html(name: str, text: str) -> str:
         # lxml refuses text that names an encoding of its own.
         plain = get_text(_DECLARATION.sub("", text))
     except (ValueError, SyntaxError, RecursionError) as error:
-        raise problems.broken(name, "HTML", type(error).__name__) from error
+        raise problems.broken(name, "HTML") from error
     tidy = _tidy(plain)
     if not tidy and text.strip():
         raise problems.without_text(name, "shows no text; it may be made by a script")

@@ -34,7 +34,7 @@ def text_of_pdf(name: str, data: bytes) -> str:
     # A PDF of the wild can break its reader in any of these ways.
     except (PyPdfError, ValueError, LookupError, TypeError, AttributeError, OSError,
             ArithmeticError, NotImplementedError, AssertionError) as error:  # fmt: skip
-        raise problems.broken(name, "PDF", type(error).__name__) from error
+        raise problems.broken(name, "PDF") from error
 
 
 def _text(name: str, data: bytes) -> str:

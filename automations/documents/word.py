@@ -47,7 +47,7 @@ def text_of_docx(name: str, data: bytes) -> str:
     except (ValueError, LookupError, TypeError, AttributeError, OSError, SyntaxError,
             RecursionError, AssertionError, zipfile.BadZipFile,
             NotImplementedError) as error:  # fmt: skip
-        raise problems.broken(name, "Word (.docx)", type(error).__name__) from error
+        raise problems.broken(name, "Word (.docx)") from error
     text = "\n".join(lines).strip()
     if not text:
         raise problems.without_text(name, "holds no text; give a document that does")
@@ -62,7 +62,7 @@ def _check_archive(name: str, data: bytes) -> None:
             _require_sane(name, entries)
             _require_no_entities(name, archive, entries)
     except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError) as error:
-        raise problems.broken(name, "Word (.docx)", type(error).__name__) from error
+        raise problems.broken(name, "Word (.docx)") from error
     except zipfile.zlib.error as error:  # type: ignore[attr-defined]
         raise problems.broken(name, "Word (.docx)", "its compression") from error
 

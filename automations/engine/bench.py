@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -29,6 +30,7 @@ class Bench(Protocol):
     """What the pump offers to the runs it holds."""
 
     outside: Outside
+    reading: ThreadPoolExecutor
 
     def now(self) -> datetime: ...
     async def commit(self, step: Step) -> None: ...

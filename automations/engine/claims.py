@@ -289,7 +289,8 @@ def _load_deliveries(runs: Sequence[Held]) -> None:
 def has_more(scope: Scope, *, now: datetime) -> bool:
     """Tell whether waiting is worth it: runs are due within a minute or a command is unfinished.
 
-    Runs that only a person can set going again are not waited for.
+    Neither runs that only a person can set going again are waited for, nor deliveries that are
+    tried again later.
     """
     if Control.current().halted_at:
         return False
@@ -298,6 +299,7 @@ def has_more(scope: Scope, *, now: datetime) -> bool:
     if opened := resting_for_good():
         stuck = CALLING & Q(provider_id__in=opened)
         queued = queued.filter(~stuck | may_try())
+    queued = queued.exclude(step=Run.Step.DELIVER, available_at__gt=now + SOON)
     if scope == Scope():
         return queued.filter(available_at__lte=now + SOON).exists()
     return queued.exists() or scope.narrow(Run.objects.running()).exists()

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from django.db import connection
 from django.utils import timezone
 
@@ -23,6 +24,8 @@ TEST_TEXT = (
     "This is a test message. Somebody at Lifecycle pressed “Send a test message” to see whether "
     "the outputs of this automation will arrive here. Nothing needs to be done."
 )
+BROKE = "The test broke off, and it is our fault: an administrator finds why in the worker's log."
+log = structlog.get_logger(__name__)
 
 Found = tuple[str, dict[str, Any]]
 
@@ -50,14 +53,20 @@ def send_test_message(pk: int) -> str:
 
 
 def _keep(row: Source | Destination, work: Callable[[], Found]) -> str:
-    try:
-        message, sample = _within_deadline(work)
-    except AutomationsError as problem:
-        message = problem.message if isinstance(problem, Problem) else str(problem)
-        store_connection_test(row, passed=False, message=message)
-    else:
-        store_connection_test(row, passed=True, message=message, sample=sample)
+    passed, (message, sample) = _tried(row, work)
+    if not store_connection_test(row, passed=passed, message=message, sample=sample):
+        return "It was changed or removed meanwhile, so what was found does not count."
     return row.test_message
+
+
+def _tried(row: Source | Destination, work: Callable[[], Found]) -> tuple[bool, Found]:
+    try:
+        return True, _within_deadline(work)
+    except AutomationsError as problem:
+        return False, (problem.message if isinstance(problem, Problem) else str(problem), {})
+    except Exception:
+        log.exception("connection_test_broke", model=row._meta.label, pk=row.pk)
+        return False, (BROKE, {})
 
 
 def _within_deadline(work: Callable[[], Found]) -> Found:

@@ -1,4 +1,4 @@
-"""The one thread in which a pump talks to the database, through outages."""
+"""A pump's threads: the one that talks to the database, through outages, and what blocks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,15 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 5.0
+BLOCKING = 16
+
+
+def threads(name: str) -> ThreadPoolExecutor:
+    """Return threads for one kind of work that blocks; a pump has no more of them than these.
+
+    What hangs in them holds up its own kind only: the event loop's own threads look up addresses.
+    """
+    return ThreadPoolExecutor(BLOCKING, thread_name_prefix=f"pump-{name}")
 
 
 class DatabaseThread:

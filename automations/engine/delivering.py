@@ -15,7 +15,7 @@ from automations.connectors.problems import DeliveryProblem
 from automations.engine.bench import Bench, commit, let_go, note
 from automations.engine.held import DeliveryChange, Held, HeldDelivery
 from automations.engine.recipes import Recipe
-from automations.engine.retry import delivery_again_at
+from automations.engine.retry import delivery_again_at, postponed_until
 from automations.errors import Problem
 from automations.models import Delivery, Run
 from automations.models.run import CUT_SHORT, text_of
@@ -38,6 +38,7 @@ class Sent:
     again_at: datetime | None = None
     message: str = ""
     code: str = ""
+    postponed: bool = False
 
 
 async def intend(run: Held, recipe: Recipe, bench: Bench, values: dict[str, Any]) -> None:
@@ -57,7 +58,9 @@ async def deliver(run: Held, recipe: Recipe, bench: Bench) -> None:
     await _take_over(run, due, bench)
     sent = [Sent(d, Delivery.State.UNKNOWN, {}, message=CUT_SHORT) for d in cut_short]
     sent += await asyncio.gather(*(_send(run, d, recipe, bench) for d in due))
-    note(run, "deliver", started, bench.now(), "; ".join(s.message for s in sent if s.message))
+    if not all(item.postponed for item in sent):
+        # Else what is asked every few minutes would push the rest out of the trace.
+        note(run, "deliver", started, bench.now(), "; ".join(s.message for s in sent if s.message))
     await _conclude(run, sent, bench)
 
 
@@ -100,6 +103,7 @@ async def _send(run: Held, delivery: HeldDelivery, recipe: Recipe, bench: Bench)
         data=data_of(run.output_data),
         created_at=run.started_at or bench.now(),
         depth=run.depth,
+        priority=run.priority,
     )
     started = bench.now()
     try:
@@ -150,6 +154,18 @@ def _problem(
     message = clean_text(redact(problem.message)).text
     if problem.maybe_delivered and kind.promise == AT_MOST_ONCE:
         return Sent(delivery, Delivery.State.UNKNOWN, {}, message=message, code=problem.code)
+    if problem.postpone:
+        untried = {"tries": delivery.tries - 1}
+        again_at = postponed_until(now=now)
+        return Sent(
+            delivery,
+            Delivery.State.PENDING,
+            untried,
+            again_at,
+            message,
+            problem.code,
+            postponed=True,
+        )
     if problem.retry and delivery.tries < Delivery.MAX_TRIES:
         again_at = delivery_again_at(delivery.tries, problem.retry_after_s, now=now)
         return Sent(delivery, Delivery.State.PENDING, {}, again_at, message, problem.code)

@@ -7,6 +7,7 @@ from typing import Any
 
 from automations import prompts, schemas
 from automations.engine.recipes import Recipe
+from automations.errors import Problem
 from automations.subjects import instructions_of, json_text, of_input, of_output
 from automations.text import load_json
 from automations.validators.base import Subject, Validator, Verdict
@@ -69,6 +70,8 @@ def _parse(answer: str, schema: dict[str, Any]) -> tuple[Any, list[str]]:
         parsed = load_json(answer)
     except (ValueError, RecursionError):
         return None, ["The answer is not JSON."]
+    except Problem as problem:
+        return None, [problem.message]  # nested too deep, which a model can mend as well
     return parsed, schemas.errors_in(parsed, schema)
 
 

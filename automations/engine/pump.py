@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -20,7 +22,7 @@ from automations.engine.called import Called
 from automations.engine.circuits import BEFORE_ANSWER
 from automations.engine.claims import Claimer, Scope, has_more
 from automations.engine.clock import DatabaseClock
-from automations.engine.database import DatabaseThread
+from automations.engine.database import DatabaseThread, threads
 from automations.engine.endpoints import is_embedded, resolve
 from automations.engine.held import COLUMNS, LEASE, Held, Step
 from automations.engine.leases import Pulse, beat, hand_back, reap
@@ -89,6 +91,8 @@ class Pump:
     stopping: Callable[[], bool] = lambda: False
     winding_down: Callable[[bool], None] = lambda _more_left: None
     outside: Outside = field(init=False)
+    reading: ThreadPoolExecutor = field(default_factory=partial(threads, "source-read"))
+    _sending: ThreadPoolExecutor = field(default_factory=partial(threads, "delivery"))
     _clock: DatabaseClock = field(default_factory=DatabaseClock)
     _recipes: Recipes = field(default_factory=Recipes)
     _held: dict[int, tuple[Held, asyncio.Task[None]]] = field(default_factory=dict)
@@ -109,7 +113,7 @@ class Pump:
         self._calls = CallSlots(self.pace.concurrency)
         self._claimer = Claimer(self.owner, self.scope)
         http = OutboundClient(Allowance.for_purpose("destination"))
-        self.outside = Outside(http, self._start_run)
+        self.outside = Outside(http, self._start_run, self._sending)
 
     # --- what runs use (the Bench) ---------------------------------------------------------
 
@@ -171,6 +175,8 @@ class Pump:
         finally:
             for chore in list(self._chores):
                 chore.cancel()
+            for pool in (self.reading, self._sending):
+                pool.shutdown(wait=False, cancel_futures=True)
             await self._database.close()
         return self._report
 

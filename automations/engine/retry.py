@@ -11,6 +11,10 @@ from automations.models import Run
 
 BASE_S = 1.0
 CAP_S = 60.0
+# Before the second to the tenth try of a delivery: short at first, about two days in all. The
+# schedule that Standard Webhooks recommends to senders.
+DELIVERY_WAITS_S = (5, 30, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000)
+POSTPONED_S = 300
 OTHER_MODEL_HELPS = {"api_model_not_found", "context_too_long"}
 
 
@@ -81,6 +85,20 @@ def _next_model_may_help(failure: Failure) -> bool:
 
 
 def delivery_again_at(tries: int, retry_after_s: float | None, *, now: datetime) -> datetime:
-    """Return when a failed delivery is tried again."""
-    wait = retry_after_s if retry_after_s is not None else backoff_s(tries + 1)
-    return now + timedelta(seconds=wait)
+    """Return when a delivery that has failed `tries` times is tried again.
+
+    What the destination asks for outweighs the schedule, up to its longest wait.
+    """
+    if retry_after_s is not None:
+        return now + timedelta(seconds=min(retry_after_s, DELIVERY_WAITS_S[-1]))
+    return now + _spread(DELIVERY_WAITS_S[min(tries, len(DELIVERY_WAITS_S)) - 1])
+
+
+def postponed_until(*, now: datetime) -> datetime:
+    """Return when a destination that takes nothing now is asked again."""
+    return now + _spread(POSTPONED_S)
+
+
+def _spread(wait_s: float) -> timedelta:
+    """Lengthen a wait by up to a tenth, so that a batch's do not all end at once."""
+    return timedelta(seconds=wait_s * random.uniform(1, 1.1))  # noqa: S311  not a secret

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -28,6 +29,7 @@ from automations.text import clean_text
 
 log = structlog.get_logger(__name__)
 LONG_CHARS = 20_000
+T = TypeVar("T")
 BROKE = "Lifecycle itself broke while running this, and it is our fault; the traceback is kept."
 
 
@@ -69,7 +71,8 @@ async def _read_source(run: Held, recipe: Recipe, bench: Bench) -> None:
             code="source_missing",
         )
     started = bench.now()
-    data = await asyncio.to_thread(recipe.source.read, run.source_item)
+    loop, read = asyncio.get_running_loop(), recipe.source.read
+    data = await loop.run_in_executor(bench.reading, read, run.source_item)
     data = placed(data, recipe.input_schema)
     note(run, "source", started, bench.now(), run.source_item)
     await commit(run, bench, {"input_data": data, "step": Run.Step.MODEL})
@@ -78,7 +81,8 @@ async def _read_source(run: Held, recipe: Recipe, bench: Bench) -> None:
 async def _ask_model(run: Held, recipe: Recipe, bench: Bench) -> bool:
     """Check the input, call the model, commit the answer; False when the run left this worker."""
     if not run.dialogue:
-        run.verdicts = input_verdicts(recipe, run.input_data)
+        judge = partial(input_verdicts, recipe, run.input_data)
+        run.verdicts = await _judged(judge, len(source_text(run.input_data)))
         failed = [verdict for verdict in run.verdicts if not verdict["passed"]]
         if failed:
             await _reject(run, bench, failed)
@@ -130,9 +134,7 @@ async def _check(run: Held, recipe: Recipe, bench: Bench) -> bool:
     turn = len(run.dialogue)
     text = source_text(run.input_data)
     make = partial(make_output, run.answer, recipe, input_text=text, turn=turn)
-    # Checks of long texts may take a second; the other runs of this pump go on meanwhile.
-    long = len(run.answer) + len(text) > LONG_CHARS
-    output = await asyncio.to_thread(make) if long else make()
+    output = await _judged(make, len(run.answer) + len(text))
     run.verdicts = [*run.verdicts, *output.verdicts]
     note(run, "check", started, bench.now(), "; ".join(output.complaints))
     if not output.failed:
@@ -142,6 +144,11 @@ async def _check(run: Held, recipe: Recipe, bench: Bench) -> bool:
         return False
     await _reject(run, bench, output.failed)
     return False
+
+
+async def _judged(judge: Callable[[], T], chars: int) -> T:
+    """Check; long texts, which may take a second, while the other runs of this pump go on."""
+    return await asyncio.to_thread(judge) if chars > LONG_CHARS else judge()
 
 
 async def _accept(run: Held, recipe: Recipe, output: Output, bench: Bench) -> bool:

@@ -1,10 +1,15 @@
 """Import what is slow to import once, before the worker forks."""
 
-from automations.engine import pricing, pump, testing
+from rapidfuzz import fuzz
 
-__all__ = ["pump", "testing", "up"]
+from automations.engine import pricing, pump, testing
+from automations.validators import language, linear
+
+__all__ = ["fuzz", "pump", "testing", "up"]
 
 
 def up() -> None:
-    """Load the model client, the price list and the runner into this process."""
+    """Load the model client, the price list, the runner and what checks load late."""
     pricing.warm_up()
+    language.warm_up()
+    linear.compiled("warm-up")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 
 from automations import connectors, triggers
 from automations.models.automation import Automation
 from automations.strict_json import StrictJSONField
+
+TEST_WAITED_FOR = timedelta(minutes=5)
 
 
 class Tested(models.Model):
@@ -23,7 +29,19 @@ class Tested(models.Model):
 
     @property
     def is_being_tested(self) -> bool:
-        return self.tested_at is not None and self.test_passed is None
+        """Tell whether an answer may still come: a worker that was killed gives none."""
+        asked = self.tested_at if self.test_passed is None else None
+        return asked is not None and timezone.now() - asked < TEST_WAITED_FOR
+
+    @property
+    def test_was_lost(self) -> bool:
+        unanswered = self.tested_at is not None and self.test_passed is None
+        return unanswered and not self.is_being_tested
+
+    def forget_test(self) -> None:
+        """Start untested, as after a change of what was tested. Does not save."""
+        self.tested_at, self.test_passed = None, None
+        self.test_message, self.test_sample = "", {}
 
     @property
     def test_labels(self) -> list[str]:
@@ -91,6 +109,13 @@ class Destination(Tested):
     def __str__(self) -> str:
         return self.name
 
+    def unique_error_message(self, model_class: Any, unique_check: Any) -> ValidationError:
+        """Say in a sentence that the name is taken."""
+        if tuple(unique_check) != ("automation", "name"):
+            return super().unique_error_message(model_class, unique_check)
+        sentence = f"Another destination of this automation is called {self.name}; change the name."
+        return ValidationError(sentence, code="unique_together")
+
     def clean(self) -> None:
         self.settings = connectors.destinations.clean_settings(self.kind, self.settings)
 
@@ -112,7 +137,8 @@ class Trigger(models.Model):
     """What starts runs by itself; a schedule's `next_at` is the next intended time, in UTC.
 
     `waiting_since` is the intended time that waits for the run before it, where overlapping times
-    queue.
+    queue. `listing_since`: when the sweep handed it to a task that asks its source over the
+    network.
     """
 
     automation = models.ForeignKey(Automation, models.CASCADE, related_name="triggers")
@@ -123,6 +149,7 @@ class Trigger(models.Model):
     waiting_since = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="A due time that waits for a run to end."
     )
+    listing_since = models.DateTimeField(null=True, blank=True, editable=False)
     last_fired_at = models.DateTimeField(null=True, blank=True, editable=False)
     trouble = models.TextField(blank=True, editable=False)
 

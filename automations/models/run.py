@@ -98,6 +98,7 @@ class Run(models.Model):
 
     FINAL = (Status.SUCCESS, Status.FAILED, Status.CANCELLED)
     INTERACTIVE = 10
+    USUAL = 5  # nobody waits for it: before batches, and like them leaves places for people
     BULK = 0
     CANARY = 1  # let go by its batch's canary: its end decides whether the others follow
     HELD = -1  # its batch is paused, or waits for its canary; never claimed
@@ -147,6 +148,9 @@ class Run(models.Model):
     )
     rerun_of = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="reruns", db_index=False
+    )
+    rerun_root = models.ForeignKey(  # what all reruns of a run, and of its reruns, have in common
+        "self", models.SET_NULL, null=True, blank=True, related_name="family", db_index=False
     )
     idempotency_key = models.CharField(  # noqa: DJ001  NULL is "none"; '' would collide
         max_length=200, null=True, blank=True
@@ -265,6 +269,12 @@ class Run(models.Model):
             models.Index(
                 fields=["rerun_of"], name="idx_run_rerun", condition=Q(rerun_of__isnull=False)
             ),
+            # what all reruns of a run have delivered
+            models.Index(
+                fields=["rerun_root"],
+                name="idx_run_family",
+                condition=Q(rerun_root__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -353,7 +363,7 @@ class Delivery(models.Model):
         FAILED = "failed", "Failed"
         UNKNOWN = "unknown", "Unknown"
 
-    MAX_TRIES = 5
+    MAX_TRIES = 10
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="deliveries", db_index=False)
     destination = models.ForeignKey(Destination, models.PROTECT, related_name="deliveries")

@@ -117,12 +117,18 @@ class RefusedAddress(models.Model):
         Beyond the limit nothing is written: a flood of guesses costs one indexed read each.
         """
         limit = now + cls.INTERVAL * (cls.AT_ONCE - 1)
-        mark = cls.objects.filter(address=address).values_list("refused_at", flat=True).first()
-        if mark is not None and mark > limit:
-            wait: timedelta = mark - limit
-            return math.ceil(wait.total_seconds())
-        next_mark = max(mark or now, now) + cls.INTERVAL
+        row = cls.objects.filter(address=address)
+        mark = row.values_list("refused_at", flat=True).first()
         if mark is None:
             cls.objects.filter(refused_at__lt=now - cls.KEPT).delete()
-        cls.objects.update_or_create(address=address, defaults={"refused_at": next_mark})
-        return 0
+            first = {"refused_at": now + cls.INTERVAL}
+            if cls.objects.get_or_create(address=address, defaults=first)[1]:
+                return 0
+        elif mark > limit:
+            wait: timedelta = mark - limit
+            return math.ceil(wait.total_seconds())
+        # One conditional UPDATE each, so that guesses at the same time all count.
+        rested = row.filter(refused_at__lt=now).update(refused_at=now + cls.INTERVAL)
+        more = row.filter(refused_at__lte=limit)
+        counted = rested or more.update(refused_at=F("refused_at") + cls.INTERVAL)
+        return 0 if counted else math.ceil(cls.INTERVAL.total_seconds())

@@ -7,6 +7,7 @@ from automations.schemas.fields import (
     check_input_schema,
     fields_of,
     parse_value,
+    shape_of,
     text_field,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "errors_in",
     "fields_of",
     "parse_value",
+    "shape_of",
     "text_field",
 ]

@@ -161,3 +161,12 @@ def text_field(schema: Schema) -> str:
     texts = [name for name, spec in properties.items() if spec.get("type") == "string"]
     long = [name for name in texts if properties[name].get("format") == "textarea"]
     return "content" if "content" in properties or not texts else [*long, *texts][0]
+
+
+def shape_of(schema: Schema) -> Schema:
+    """Return an input schema that asks for the fields and their types alone."""
+    fields = schema.get("properties", {})
+    words = ("type", "required", "additionalProperties")
+    kept: Schema = {word: schema[word] for word in words if word in schema}
+    types = {name: {"type": f["type"]} if "type" in f else {} for name, f in fields.items()}
+    return {**kept, "properties": types}

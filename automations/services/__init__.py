@@ -7,6 +7,7 @@ from automations.services.batches import (
     discard_batch,
     draft_from_file,
     draft_from_source,
+    expire_drafts,
     map_columns,
     pause_batch,
     resume_batch,
@@ -31,9 +32,9 @@ from automations.services.hooks import (
 )
 from automations.services.providers import ask_for_test, set_key, store_test
 from automations.services.replays import start_replay
-from automations.services.retrying import retry_failed, retry_item
+from automations.services.retrying import retry_failed, retry_item, unresolved_in
 from automations.services.rules import move_check, remove_check, save_check
-from automations.services.schedules import fire_due_triggers
+from automations.services.schedules import fire_due_triggers, fire_near_triggers, fire_trigger
 from automations.services.seen import examine_source, forget_seen
 from automations.services.starting import (
     PERSON,
@@ -87,8 +88,11 @@ __all__ = [
     "draft_from_source",
     "end_old_secret",
     "examine_source",
+    "expire_drafts",
     "find_hook",
     "fire_due_triggers",
+    "fire_near_triggers",
+    "fire_trigger",
     "forget_seen",
     "halt",
     "judge_drill",
@@ -136,4 +140,5 @@ __all__ = [
     "tend_due_batches",
     "try_version",
     "unhalt",
+    "unresolved_in",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from django.db import transaction
@@ -15,15 +17,16 @@ from automations.connectors.base import Item
 from automations.errors import WrongState
 from automations.models import Automation, Batch, Run
 from automations.queue import ring_on_commit, tend_on_commit
-from automations.rows import Plan
+from automations.rows import Plan, Scan
 from automations.services import holding
-from automations.services.acting import require
-from automations.services.starting import Origin, new_run, open_batch, runnable, source_items
+from automations.services.acting import SYSTEM, require
+from automations.services.deadlocks import again_after_deadlock
+from automations.services.starting import Origin, look_for_items, new_run, open_batch, runnable
 from automations.services.stopping import ask_to_stop, cancel_waiting
 from automations.tables import Layout
 from automations.text import clean_text, one_line
 
-ITEMS = Layout("jsonl", "utf-8", columns=("key", "data"))
+DRAFTS_KEPT_FOR = timedelta(days=1)
 
 
 class Upload(Protocol):
@@ -37,13 +40,15 @@ class Upload(Protocol):
 
 def submit_batch(
     automation: Automation, rows: Iterable[Mapping[str, Any]], *, by: Actor, name: str,
-    key: str | None = None,
+    key: str | None = None, digest: str = "",
 ) -> Batch:  # fmt: skip
     """Queue a run per row, in chunks so that no transaction is long; rows are read lazily.
 
     The same `key` returns the first batch; one that was cut short is continued from these rows.
+    With a `digest` of the rows they must be those of the first time.
 
     Raises:
+        KeyUsed: the key belongs to other rows.
         NotAllowed: the person may not start runs.
         WrongState: no live version, paused or retired.
     """
@@ -51,7 +56,7 @@ def submit_batch(
     version = runnable(automation)
     origin = Origin(Run.Origin.BATCH)
     runs = (new_run(version, row, by=by, origin=origin) for row in rows)
-    return open_batch(version, runs, by=by, name=name, key=key)
+    return open_batch(version, runs, by=by, name=name, key=key, digest=digest)
 
 
 # --- drafts --------------------------------------------------------------------------------
@@ -71,7 +76,8 @@ def draft_from_file(automation: Automation, upload: Upload, *, by: Actor) -> Bat
         batch.file_name, batch.file_size = name, spool.keep(batch, name, upload.chunks())
         layout = tables.examine(spool.path_of(batch), name)
         batch.options = {"layout": layout.as_json()}
-        _scan(batch, rows.suggest(automation, layout))
+        plan = rows.suggest(automation, layout)
+        _keep(batch, plan, _scan(batch, plan))
     except BaseException:
         spool.drop(batch)
         batch.delete()
@@ -82,21 +88,25 @@ def draft_from_file(automation: Automation, upload: Upload, *, by: Actor) -> Bat
 def draft_from_source(automation: Automation, *, by: Actor, pattern: str = "") -> Batch:
     """Keep what the source holds now as a draft; `pattern` (`*.md`) leaves the others out.
 
+    A draft takes nothing: what is new is noted as seen when its runs are queued.
+
     Raises:
         WrongState: the source holds nothing, or nothing of that name.
         Problem: the source cannot be listed.
     """
     require(by, "automations.start_run")
-    items = [item for item in source_items(automation) if _fits(item, pattern)]
+    look = look_for_items(automation)
+    items = [item for item in look.fresh if _fits(item, pattern)]
     if not items:
         raise WrongState(f"Nothing of the source matches {one_line(pattern)}; change the pattern.")
     batch = _new_draft(automation, Batch.Kind.SOURCE, "What the source holds", by=by)
     batch.file_path = f"{batch.pk}/rows.jsonl"
     place = spool.path_of(batch)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    count = tables.write_lines(place, ({"key": i.key, "data": i.data} for i in items))
+    count = tables.write_lines(place, map(asdict, items))
+    tables.write_lines(spool.passed_by_of(batch), map(asdict, look.passed_by))
     batch.options = {
-        "layout": ITEMS.as_json(), "rows": count, "bad": 0, "whole": True,
+        "layout": spool.ITEMS.as_json(), "rows": count, "bad": 0, "whole": True,
         "items": [item.label for item in items[:10]],
     }  # fmt: skip
     batch.name = f"{count} items of the source"
@@ -121,8 +131,8 @@ def _new_draft(automation: Automation, kind: str, name: str, *, by: Actor) -> Ba
     return batch
 
 
-def _scan(batch: Batch, plan: Plan) -> None:
-    """Read the file under a plan and keep what that shows."""
+def _scan(batch: Batch, plan: Plan) -> Scan:
+    """Read the file under a plan: some seconds, so never in a transaction."""
     layout = Layout.of(batch.options["layout"])
     found = rows.scan(batch.automation, spool.path_of(batch), layout, plan)
     if not found.rows:
@@ -131,6 +141,11 @@ def _scan(batch: Batch, plan: Plan) -> None:
             if layout.format == "csv"
             else f"{batch.file_name} has no rows; add some and upload it again."
         )
+    return found
+
+
+def _keep(batch: Batch, plan: Plan, found: Scan) -> None:
+    """Keep what a file shows under a plan."""
     batch.mapping = dict(plan.mapping)
     kept = asdict(found)
     batch.options = {
@@ -150,10 +165,17 @@ def map_columns(batch: Batch, plan: Plan, *, skips_bad: bool, by: Actor) -> Batc
     """
     require(by, "automations.start_run")
     with transaction.atomic():
+        batch = _draft(batch.pk)
+    try:
+        found = _scan(batch, plan)
+    except FileNotFoundError as error:
+        message = f"{batch.name} was started or discarded meanwhile; look at the batches."
+        raise WrongState(message) from error
+    with transaction.atomic():
         current = _draft(batch.pk)
         current.options = {**current.options, "skips_bad": skips_bad}
         before = dict(current.mapping)
-        _scan(current, plan)
+        _keep(current, plan, found)
         record("map columns", current, by=by, before=before, after=dict(plan.mapping))
     return current
 
@@ -201,8 +223,9 @@ def obstacles(batch: Batch) -> list[str]:
     bad = batch.options.get("bad", 0)
     if bad and not batch.options.get("skips_bad"):
         what = "1 row cannot" if bad == 1 else f"{bad:,} rows cannot"
+        what = what if batch.options.get("whole", True) else f"At least {what}"
         found.append(f"{what} be used; mend the file, or choose to skip them.")
-    elif bad == batch.options.get("rows"):
+    elif bad == batch.options.get("rows") and batch.options.get("whole", True):
         found.append("No row can be used; mend the file or the columns.")
     return found
 
@@ -219,6 +242,22 @@ def discard_batch(batch: Batch, *, by: Actor) -> None:
         record("discard batch", current, by=by)
         spool.drop(current)
         current.delete()
+
+
+def expire_drafts(*, now: datetime) -> int:
+    """Throw away drafts that nobody started within a day, with their files; return how many."""
+    old = Batch.objects.filter(state=Batch.State.DRAFT, created_at__lt=now - DRAFTS_KEPT_FOR)
+    gone = 0
+    for pk in old.order_by("pk").values_list("pk", flat=True)[:100]:
+        with transaction.atomic():
+            # Of two sweeps, or of a sweep and a person who starts it, one has the row.
+            free = old.select_for_update(skip_locked=True)
+            for batch in free.filter(pk=pk):
+                record("expire draft batch", batch, by=SYSTEM)
+                batch.delete()
+                gone += 1
+                transaction.on_commit(partial(spool.drop_numbered, pk))
+    return gone
 
 
 # --- a batch on its way --------------------------------------------------------------------
@@ -274,11 +313,12 @@ def continue_batch(batch: Batch, *, by: Actor) -> Batch:
     return current
 
 
+@again_after_deadlock
 def cancel_batch(batch: Batch, *, by: Actor) -> Batch:
     """Cancel everything of a batch that has not ended, rows that are not queued yet included.
 
     Raises:
-        WrongState: it is a draft: discard it instead.
+        WrongState: it is a draft, to be discarded instead, or cancelled already.
     """
     require(by, "automations.start_run")
     with transaction.atomic():
@@ -286,6 +326,8 @@ def cancel_batch(batch: Batch, *, by: Actor) -> Batch:
         current = Batch.objects.select_for_update().get(pk=batch.pk)
         if current.state == Batch.State.DRAFT:
             raise WrongState(f"{current.name} was not started; discard it instead.")
+        if current.cancelled_at:
+            raise WrongState(f"{current.name} was cancelled already; nothing of it goes on.")
         current.cancelled_at, current.state = timezone.now(), Batch.State.OPEN
         current.needs_worker, current.paused_at = False, None
         current.options = {n: v for n, v in current.options.items() if n != "retry_upto"}

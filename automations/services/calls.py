@@ -10,9 +10,10 @@ from typing import Any
 from django.db import transaction
 
 from automations import signing
+from automations.audit import Through, through
 from automations.connectors.base import Item
 from automations.errors import AutomationsError, NothingNew, Problem, WrongState
-from automations.models import Control, Firing, Hook, HookMessage, Run
+from automations.models import Control, Firing, Hook, HookMessage, RefusedAddress, Run
 from automations.payloads import Ignored, Piece, Unfit, pieces_of
 from automations.services.acting import SYSTEM
 from automations.services.firings import MESSAGES_KEPT_FOR, note_firing, note_refused_call
@@ -67,12 +68,25 @@ def authenticate_call(hook: Hook, headers: Mapping[str, str], body: bytes, *, no
         signed = signing.Signed.of(headers)
         return signing.verify(signed, body, known=secrets_of(hook), now=now)
     except signing.BadSignature as error:
-        note_refused_call(hook.trigger, str(error))
-        raise CallRefused("bad_signature", str(error)) from error
+        raise _unsigned(hook, str(error), now) from error
     except Problem as problem:
         why = "This hook's secret cannot be read here; make a new one on the trigger's page."
         note_refused_call(hook.trigger, why)
         raise CallRefused("secret_unreadable", why) from problem
+
+
+def _unsigned(hook: Hook, why: str, now: datetime) -> CallRefused:
+    """Return the refusal of a bad signature; its caller is slowed down, and then not noted.
+
+    A good signature is never held up by it: whoever shares the address is not locked out.
+    """
+    came = through.get() or Through()
+    wait_s = RefusedAddress.charge(came.address, now=now)
+    if wait_s:
+        slower = f"Too many calls with a bad signature; wait {wait_s} s."
+        return CallRefused("rate_limited", slower, retry_after_s=wait_s)
+    note_refused_call(hook.trigger, why)
+    return CallRefused("bad_signature", why)
 
 
 def take_call(hook: Hook, payload: Any, *, message_id: str, now: datetime) -> Taken:

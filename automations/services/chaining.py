@@ -19,12 +19,13 @@ from automations.services.loops import CHAIN
 from automations.services.starting import Origin, runnable, submit_run
 
 MOST_SHOWN = 3
+TAKES_NONE = "target_takes_none"
 
 
 def start_chained(slug: str, input_data: dict[str, Any], parcel: Parcel) -> int:
     """Queue a run of the automation `slug` for a parcel, once, and return its id.
 
-    A paused automation is tried again as any delivery is: a pause may be short.
+    What a batch's run starts waits like a batch's. A paused automation is asked until it goes on.
 
     Raises:
         DeliveryProblem: there is no such automation, it takes no runs now, the input does not fit
@@ -42,21 +43,21 @@ def start_chained(slug: str, input_data: dict[str, Any], parcel: Parcel) -> int:
     _require_ready(automation, input_data)
     origin = Origin(
         Run.Origin.AUTOMATION, idempotency_key=f"chain:{parcel.key}", caused_by=parcel.run_id,
-        depth=parcel.depth + 1,
+        depth=parcel.depth + 1, is_bulk=parcel.priority < Run.USUAL,
     )  # fmt: skip
     try:
         return submit_run(automation, input_data, by=SYSTEM, origin=origin).pk
     except WrongState as error:
         # Paused between the look and the start.
-        raise DeliveryProblem(str(error), code="target_takes_none", retry=True) from error
+        raise DeliveryProblem(str(error), code=TAKES_NONE, postpone=True) from error
 
 
 def _require_ready(automation: Automation, input_data: Mapping[str, Any]) -> None:
     try:
         runnable(automation)
     except WrongState as error:
-        again = automation.is_paused and automation.stage != Automation.Stage.RETIRED
-        raise DeliveryProblem(str(error), code="target_takes_none", retry=again) from error
+        passes = automation.is_paused and automation.stage != Automation.Stage.RETIRED
+        raise DeliveryProblem(str(error), code=TAKES_NONE, postpone=passes) from error
     if problems := schemas.errors_in(input_data, automation.input_schema):
         listed = " ".join(problems[:MOST_SHOWN])
         raise DeliveryProblem(

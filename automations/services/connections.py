@@ -12,6 +12,8 @@ from automations import connectors, schemas
 from automations.audit import Actor, record
 from automations.errors import WrongState
 from automations.models import Automation, Destination, Source, Trigger
+from automations.models.connection import Tested
+from automations.services import fitting
 from automations.services.acting import require
 from automations.services.loops import refuse_loop
 
@@ -35,10 +37,18 @@ def save_connection(connection: Connection, *, by: Actor) -> Connection:
         _require_target(connection)
         refuse_loop(connection)
     with transaction.atomic():
-        before = _settings(type(connection)._default_manager.filter(pk=connection.pk).first())
+        stored = type(connection)._default_manager.filter(pk=connection.pk).first()
+        before = _settings(stored)
+        if isinstance(connection, Tested) and stored and _reached(stored) != _reached(connection):
+            connection.forget_test()
         connection.save()
         record(f"save {model}", connection, by=by, before=before, after=_settings(connection))
     return connection
+
+
+def _reached(connection: Connection) -> tuple[str, Any]:
+    """Return what a test is about."""
+    return connection.kind, connection.settings
 
 
 def remove_connection(connection: Destination | Trigger, *, by: Actor) -> None:
@@ -81,12 +91,14 @@ def move_to_stage(automation: Automation, stage: str, *, by: Actor) -> Automatio
 
 
 def _require_target(connection: Source | Destination) -> None:
-    """Refuse to hand outputs to an automation that does not exist."""
+    """Refuse to hand outputs to an automation that does not exist or takes another input."""
     if not isinstance(connection, Destination) or connection.kind != "automation":
         return
     slug = connection.settings["automation"]
-    if not Automation.objects.filter(slug=slug).exists():
+    target = Automation.objects.filter(slug=slug).first()
+    if target is None:
         raise ValidationError({"automation": f"There is no automation {slug}; choose another."})
+    fitting.require_fit(connection, target)
 
 
 def _require_usable(trigger: Trigger) -> None:

@@ -32,10 +32,10 @@ def approve_delivery(run: Run, *, by: Actor) -> Run:
 
 
 def send_again(delivery: Delivery, *, by: Actor) -> Run:
-    """Repeat a failed or unknown delivery under the same key.
+    """Repeat a failed or unknown delivery under the same key, or a waiting one before its time.
 
     Raises:
-        WrongState: the delivery is not failed or unknown, or its run is at work.
+        WrongState: the delivery has arrived, or its run is at work.
     """
     return _resolve(delivery, Delivery.State.PENDING, "send again", by=by)
 
@@ -48,6 +48,8 @@ def mark_delivered(delivery: Delivery, *, by: Actor) -> Run:
 def _resolve(delivery: Delivery, state: str, action: str, *, by: Actor) -> Run:
     require(by, "automations.approve_delivery")
     open_states = [Delivery.State.FAILED, Delivery.State.UNKNOWN]
+    if state == Delivery.State.PENDING:
+        open_states.append(Delivery.State.PENDING)
     with transaction.atomic():
         run = _at_rest(delivery.run_id)
         rows = Delivery.objects.filter(pk=delivery.pk, state__in=open_states)

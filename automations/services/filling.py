@@ -48,9 +48,31 @@ def add_chunk(
             also(added)
         _note_progress(current, rows=len(added), after=after)
         ring_on_commit()
+    _follow(batch, current)
+    return True
+
+
+def add_items(batch: Batch, make: Callable[[], Sequence[Run]], *, upto: int) -> bool:
+    """Queue what `make` makes of a list's items up to `upto`; False when the batch was cancelled.
+
+    It is called in the transaction that queues its runs, once for each piece of the list.
+    """
+    with transaction.atomic():
+        current = Batch.objects.select_for_update().get(pk=batch.pk)
+        if current.cancelled_at:
+            return False
+        if current.options.get("after", 0) < upto:
+            runs = _lacking(current, make(), first=current.loaded_rows + 1)
+            Run.objects.bulk_create(runs)
+            _note_progress(current, rows=len(runs), after=upto)
+            ring_on_commit()
+    _follow(batch, current)
+    return True
+
+
+def _follow(batch: Batch, current: Batch) -> None:
     for name in ("total", "loaded_rows", "options", "paused_at"):
         setattr(batch, name, getattr(current, name))
-    return True
 
 
 def _lacking(batch: Batch, chunk: Sequence[Run], *, first: int) -> list[Run]:

@@ -12,6 +12,8 @@ from automations.text import clean_text
 KEPT_FOR = timedelta(days=30)
 MESSAGES_KEPT_FOR = timedelta(days=7)
 FOLDED_FOR = timedelta(minutes=1)
+REFUSALS_A_MINUTE = 10
+NEWEST = 400  # more than the calls that one hook takes in a minute
 AT_A_TIME = 1000
 
 
@@ -31,14 +33,15 @@ def note_firing(
 
 
 def note_refused_call(trigger: Trigger, why: str) -> None:
-    """Keep that a call was refused; the same refusal within a minute is one row.
+    """Keep that a call was refused: within a minute the same refusal once, and ten at most.
 
     Anybody who knows an address can call it, so refusals must not fill the table.
     """
-    newest = Firing.objects.filter(trigger=trigger).order_by("-pk").first()
-    why = clean_text(why).text
-    same = newest is not None and (newest.outcome, newest.note) == (Firing.Outcome.REFUSED, why)
-    if not (same and newest and timezone.now() - newest.at < FOLDED_FOR):
+    why, since = clean_text(why).text, timezone.now() - FOLDED_FOR
+    newest = Firing.objects.filter(trigger=trigger).order_by("-pk")
+    rows = newest.values_list("at", "outcome", "note")[:NEWEST]
+    kept = [note for at, outcome, note in rows if at > since and outcome == Firing.Outcome.REFUSED]
+    if why not in kept and len(kept) < REFUSALS_A_MINUTE:
         note_firing(trigger, Firing.Outcome.REFUSED, note=why)
 
 

@@ -38,10 +38,12 @@ def save_trigger(trigger: Trigger, *, by: Actor, requires_signature: bool = Fals
         ImproperlyConfigured: there is no key to seal a secret with.
     """
     with transaction.atomic():
+        # The hook's row before the trigger's, as calls lock them.
+        known = Hook.objects.select_for_update().filter(trigger_id=trigger.pk).first()
         save_connection(trigger, by=by)
         if not triggers.kinds.get(trigger.kind).has_hook:
             return Shown()
-        hook = Hook.objects.filter(trigger=trigger).first() or Hook(trigger=trigger)
+        hook = known or Hook(trigger=trigger)
         shown = Shown(
             token="" if hook.pk else _new_token(hook),
             secret=_new_secret(hook) if requires_signature and not hook.secret_sealed else "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q
 from django.utils import timezone
 
 from automations.audit import Actor, record
@@ -14,7 +14,15 @@ from automations.models import Automation, Batch, Version
 from automations.queue import tend_on_commit
 from automations.services.acting import require
 from automations.services.holding import STAGES
-from automations.services.replaying import SAME, TAKEN, Selection, Wish, judged
+from automations.services.replaying import (
+    FROM_START,
+    SAME,
+    TAKEN,
+    Selection,
+    Wish,
+    has_arrived,
+    judged,
+)
 from automations.services.starting import runnable
 
 
@@ -25,6 +33,7 @@ class Share:
     automation: Automation
     version: Version | None = None
     taken: int = 0
+    resent: int = 0
     of_versions: list[tuple[str, int]] = field(default_factory=list)
     left_out: list[tuple[str, int]] = field(default_factory=list)
     problem: str = ""
@@ -48,7 +57,7 @@ def preview(selection: Selection, wish: Wish) -> list[Share]:
         judged(selection.runs(), wish)
         .order_by()
         .values("automation_id", "version__number", "reason")
-        .annotate(n=Count("pk"))
+        .annotate(n=Count("pk"), again=Count("pk", filter=_resent(wish)))
     )
     shares: dict[str, Share] = {}
     found = sorted(rows, key=lambda r: (r["automation_id"], -(r["version__number"] or 0)))
@@ -59,9 +68,15 @@ def preview(selection: Selection, wish: Wish) -> list[Share]:
         slug = row["automation_id"]
         share = shares.setdefault(slug, Share(automations[slug]))
         _add(share, row["reason"], row["version__number"], row["n"])
+        share.resent += row["again"] if row["reason"] == TAKEN else 0
     for share in shares.values():
         _judge(share)
     return list(shares.values())
+
+
+def _resent(wish: Wish) -> Q:
+    """Return which of the taken runs arrive a second time."""
+    return has_arrived() if wish.start == FROM_START and wish.resends else Q(pk=None)
 
 
 def _add(share: Share, reason: str, number: int | None, count: int) -> None:
@@ -148,4 +163,5 @@ def chosen_versions(share: Share, wish: Wish) -> str:
     """Say in words on which version the runs of a share would go."""
     if wish.version == SAME:
         return "each on its own version"
-    return f"v{share.version.number}, the live version" if share.version else "no live version"
+    live = share.version or share.automation.live_version
+    return f"v{live.number}, the live version" if live else "no live version"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Case, Max, Q, QuerySet, Value, When
 
 from automations.audit import Actor, record
 from automations.errors import WrongState
@@ -35,8 +33,9 @@ def retry_item(run: Run, *, by: Actor) -> Run:
         made = _repeat(batch, _repeatable(batch).filter(pk=run.pk), Run.INTERACTIVE)
         if not made:
             raise WrongState(
-                f"{run} cannot be retried: it has not failed, was retried already, or its row "
-                "could not be read; look at the batch again."
+                f"{run} cannot be retried: it has not failed, was retried already, its row could "
+                "not be read, or it has a delivery of unknown outcome, which is resolved on its "
+                "page first; look at the batch again."
             )
         record("retry item", run, by=by, after={"run": made[0].pk})
         ring_on_commit()
@@ -56,14 +55,23 @@ def retry_failed(batch: Batch, *, by: Actor) -> Batch:
         failed = _repeatable(current).filter(status=Run.Status.FAILED)
         newest = failed.aggregate(newest=Max("pk"))["newest"]
         if newest is None:
-            raise WrongState(f"No item of {batch.name} has failed that could be retried.")
+            none = f"No item of {batch.name} has failed that could be retried"
+            raise WrongState(f"{none}{_but(current)}.")
         current.options = {**current.options, "retry_upto": newest}
         current.needs_worker = True
         current.save(update_fields=["options", "needs_worker"])
-        record("retry failed items", current, by=by, after={"newest": newest})
+        left_out = unresolved_in(current).count()
+        record("retry failed items", current, by=by, after={"newest": newest, "left_out": left_out})
         tend_on_commit(batch.pk)
     retry_chunk(batch.pk)
     return current
+
+
+def _but(batch: Batch) -> str:
+    left_out = unresolved_in(batch).count()
+    if not left_out:
+        return ""
+    return f"; of {left_out} the delivery has an unknown outcome: resolve that on their pages"
 
 
 def retry_chunk(batch_id: int) -> bool:
@@ -88,8 +96,14 @@ def _locked(batch_id: int) -> Batch:
     return rows.select_related("automation__live_version").get(pk=batch_id)
 
 
+def unresolved_in(batch: Batch) -> QuerySet[Run]:
+    """Return failed items that a retry leaves out: they may have arrived, and a person looks."""
+    failed: QuerySet[Run] = batch.items.filter(status=Run.Status.FAILED)
+    return failed.filter(replaying.has_unknown())
+
+
 def _repeatable(batch: Batch) -> QuerySet[Run]:
-    ended = batch.items.filter(status__in=REPEATED)
+    ended = batch.items.filter(status__in=REPEATED).exclude(replaying.has_unknown())
     if replaying.wish_of(batch).start == replaying.FROM_DELIVERY:
         return ended.exclude(output_data__isnull=True)
     return ended.exclude(input_data={}, source_item="")
@@ -97,20 +111,35 @@ def _repeatable(batch: Batch) -> QuerySet[Run]:
 
 def _repeat(batch: Batch, runs: QuerySet[Run], priority: int) -> list[Run]:
     """Let new runs take the rows over; only those whose row was still theirs."""
-    originals = list(runs.select_related("version__automation"))
+    sent, asked = _parted(batch, runs)
+    originals = [*sent, *asked]
     row_of = {run.pk: run.batch_row for run in originals}
     Run.objects.filter(pk__in=row_of).update(batch_row=None)
     # A batch from a file was pinned to the version of its start; who mends it wants today's.
     pinned, batch.version = batch.version, None
-    made = replaying.again(batch, originals)
+    delivered = replaying.from_delivery(batch, sent)
+    made = [*delivered, *replaying.from_start(batch, asked)]
     batch.version = pinned
     for run in made:
         run.batch, run.batch_row = batch, row_of[run.rerun_of_id or 0]
         run.priority = priority
     Run.objects.bulk_create(made)
-    replaying.copy_deliveries(batch, _ordered(made))
+    replaying.copy_of_retried(batch, delivered)
     return made
 
 
-def _ordered(runs: Sequence[Run]) -> Sequence[Run]:
-    return sorted(runs, key=lambda run: run.pk)
+def _parted(batch: Batch, runs: QuerySet[Run]) -> tuple[list[Run], list[Run]]:
+    """Return what lacks only its delivery, and what is asked again from its start.
+
+    An output that was rejected or cancelled before anything of it left is asked for again.
+    """
+    if replaying.wish_of(batch).start == replaying.FROM_DELIVERY:
+        return list(runs.select_related("version__automation")), []
+    lacking = Q(step=Run.Step.DELIVER, output_data__isnull=False, version__isnull=False)
+    lacking &= Q(status=Run.Status.FAILED) | replaying.has_arrived()
+    marked = runs.annotate(lacks=Case(When(lacking, then=Value(1)), default=Value(0)))
+    sent: list[Run] = []
+    asked: list[Run] = []
+    for run in marked.select_related("version__automation"):
+        (sent if run.lacks else asked).append(run)
+    return sent, asked

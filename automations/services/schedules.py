@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 
 import structlog
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from automations import triggers
+from automations import connectors, triggers
 from automations.connectors.base import Item
 from automations.errors import AutomationsError, NothingNew, Problem
-from automations.models import Batch, Control, Firing, Run, Trigger
+from automations.models import Batch, Control, Firing, Run, Source, Trigger
+from automations.queue import fire_on_commit
 from automations.services.acting import SYSTEM
 from automations.services.firings import forget_old_firings, note_firing
 from automations.services.starting import (
@@ -33,6 +35,8 @@ log = structlog.get_logger(__name__)
 
 # A time at which nobody looked for longer than this was missed; a sweep comes every minute.
 MISSED_AFTER = timedelta(minutes=5)
+# A task that took a schedule over and said nothing for longer than this was killed.
+LISTING_FOR = timedelta(minutes=10)
 MOST_COUNTED = 20_000
 MOST_LISTED = 20
 Outcome = Firing.Outcome
@@ -68,11 +72,58 @@ def fire_due_triggers(*, now: datetime | None = None) -> int:
     """
     moment = now or timezone.now()
     forget_old_firings(now=moment)
+    return sum(_look_after(trigger, moment) for trigger in _due_by(moment))
+
+
+def fire_near_triggers(*, now: datetime) -> int:
+    """Do as `fire_due_triggers`, but ask nobody over the network: tasks do that for the rest.
+
+    A schedule is handed to one task at a time, which calls `fire_trigger`.
+    """
+    forget_old_firings(now=now)
+    started, far = 0, []
+    for trigger in _due_by(now):
+        if _asks_the_network(trigger):
+            far.append(trigger)
+        else:
+            started += _look_after(trigger, now)
+    _hand_over(far, now)
+    return started
+
+
+def fire_trigger(trigger_id: int, *, now: datetime | None = None) -> int:
+    """Start what one schedule that was handed over is due for; return how many were started."""
+    moment = now or timezone.now()
+    try:
+        due = _due_by(moment).filter(pk=trigger_id, listing_since__isnull=False).first()
+        return _look_after(due, moment) if due else 0
+    finally:
+        Trigger.objects.filter(pk=trigger_id).update(listing_since=None)
+
+
+def _due_by(now: datetime) -> QuerySet[Trigger]:
     if Control.current().halted_at:
-        return 0
-    due = Q(next_at__lte=moment) | Q(waiting_since__isnull=False)
-    rows = Trigger.objects.active().filter(due).select_related("automation__live_version")
-    return sum(_look_after(trigger, moment) for trigger in rows)
+        return Trigger.objects.none()
+    due = Q(next_at__lte=now) | Q(waiting_since__isnull=False)
+    rows = Trigger.objects.active().filter(due).order_by("next_at", "pk")
+    return rows.select_related("automation__live_version", "automation__source")
+
+
+def _asks_the_network(trigger: Trigger) -> bool:
+    """Tell whether a due schedule lists a source that is elsewhere; a broken row does not."""
+    source: Source | None = getattr(trigger.automation, "source", None)
+    if source is None or not isinstance(trigger.settings, dict) or trigger.settings.get("input"):
+        return False
+    return not connectors.sources.get(source.kind).listed_here
+
+
+def _hand_over(far: Sequence[Trigger], now: datetime) -> None:
+    """Give schedules to a task, unless one has them already."""
+    free = Q(listing_since=None) | Q(listing_since__lt=now - LISTING_FOR)
+    with transaction.atomic():
+        rows = ((t.pk, Trigger.objects.filter(free, pk=t.pk)) for t in far)
+        if taken := [pk for pk, row in rows if row.update(listing_since=now)]:
+            fire_on_commit(taken)
 
 
 def _look_after(trigger: Trigger, now: datetime) -> int:

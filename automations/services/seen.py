@@ -22,9 +22,9 @@ CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a source holds: all of it, what a run would take, what it passes by for good."""
+    """What a source holds: how many were seen, what a run would take, what it passes by."""
 
-    items: list[Item]
+    total: int
     fresh: list[Item]
     passed_by: list[Item]
 
@@ -36,16 +36,28 @@ def look_at(source: Source) -> Look:
         Problem: the source cannot be listed.
     """
     kind = connectors.sources.get(source.kind)(source.settings)
-    items = kind.items()
     if not kind.remembers:
-        return Look(items, items, [])
-    fresh = unseen(source, items)
+        items = kind.items()
+        return Look(len(items), items, [])
+    # Where the newest come first, all must be seen before the oldest new ones are known.
+    total, fresh = _new_of(source, kind, LARGEST_TAKE if kind.first_take is None else None)
     if kind.first_take is None:
-        return Look(items, fresh[:LARGEST_TAKE], [])
+        return Look(total, kind.filled(fresh[:LARGEST_TAKE]), [])
     known = source.seen_items.exists()
     newest = fresh if known else fresh[: kind.first_take]
     # The kind lists the newest first; runs are started in the order in which things happened.
-    return Look(items, newest[::-1][:LARGEST_TAKE], fresh[len(newest) :])
+    return Look(total, kind.filled(newest[::-1][:LARGEST_TAKE]), fresh[len(newest) :])
+
+
+def _new_of(source: Source, kind: connectors.Source, enough: int | None) -> tuple[int, list[Item]]:
+    """Return how many items were looked at, and the new ones; stop once there are `enough`."""
+    total, fresh = 0, []
+    for page in kind.pages():
+        total += len(page)
+        fresh += unseen(source, page)
+        if enough is not None and len(fresh) >= enough:
+            break
+    return total, fresh
 
 
 def examine_source(source: Source) -> tuple[str, dict[str, Any]]:
@@ -58,7 +70,7 @@ def examine_source(source: Source) -> tuple[str, dict[str, Any]]:
     if not kind.lists():
         return kind.test()
     look = look_at(source)
-    return found_in_words(kind, look.items, look.fresh)
+    return found_in_words(kind, look.total, look.fresh)
 
 
 def remembering(automation: Automation) -> Source | None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from automations.audit import Actor, record
 from automations.connectors.base import Item
-from automations.errors import NothingNew, Problem, WrongState
+from automations.errors import KeyUsed, NothingNew, Problem, WrongState
 from automations.inputs import placed
 from automations.models import Automation, Batch, Run, Trigger, Version
 from automations.queue import ring_on_commit
@@ -20,11 +20,15 @@ from automations.services.acting import require
 from automations.services.filling import fill
 
 TOKENS_PER_CHARACTER = 0.25
+# Behind these stands a person who waits; a batch's runs are put behind all others by `fill`.
+OF_PEOPLE = {
+    Run.Origin.PERSON, Run.Origin.SHELL, Run.Origin.PLAYGROUND, Run.Origin.REPLAY,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a run comes from, and the keys that make a second submission harmless."""
+    """Where a run comes from, how soon it is due, and the keys that make a repetition harmless."""
 
     kind: str = Run.Origin.PERSON
     trigger: Trigger | None = None
@@ -33,6 +37,13 @@ class Origin:
     slot: str | None = None
     caused_by: int | None = None
     depth: int = 0
+    is_bulk: bool = False
+
+    @property
+    def priority(self) -> int:
+        if self.is_bulk:
+            return Run.BULK
+        return Run.INTERACTIVE if self.kind in OF_PEOPLE else Run.USUAL
 
 
 PERSON = Origin()
@@ -100,10 +111,19 @@ def run_source(automation: Automation, *, by: Actor, origin: Origin = PERSON) ->
 
 
 def source_items(automation: Automation) -> list[Item]:
-    """List what a run of the automation's source would take now (blocking).
+    """List what a run of the automation's source would take now (blocking), as `look_for_items`.
 
-    Of a source that remembers that is what was not taken before; what its first look passes by is
-    noted as seen.
+    What a source's first look passes by is noted as seen.
+    """
+    look = look_for_items(automation)
+    seen.pass_by(automation.source, look.passed_by)
+    return look.fresh
+
+
+def look_for_items(automation: Automation) -> seen.Look:
+    """List what a run of the automation's source would take now (blocking), and note nothing.
+
+    Of a source that remembers that is what was not taken before.
 
     Raises:
         NothingNew: the source remembers, and has nothing new.
@@ -113,9 +133,8 @@ def source_items(automation: Automation) -> list[Item]:
     source = getattr(automation, "source", None)
     look = seen.look_at(source) if source else None
     if look is None or not look.fresh:
-        raise _nothing_in(automation, len(look.items) if look else 0)
-    seen.pass_by(automation.source, look.passed_by)
-    return look.fresh
+        raise _nothing_in(automation, look.total if look else 0)
+    return look
 
 
 def _nothing_in(automation: Automation, count: int) -> WrongState:
@@ -153,14 +172,14 @@ def _start_items(
     version: Version, items: Sequence[Item], *, by: Actor, origin: Origin
 ) -> Run | Batch:
     if len(items) == 1:
-        run = _of_item(version, items[0], by=by, origin=origin)
+        run = run_of_item(version, items[0], by=by, origin=origin)
         return _existing(run) or _queue(run, by=by)
     bulk = replace(origin, slot=None)
-    runs = (_of_item(version, item, by=by, origin=bulk) for item in items)
+    runs = (run_of_item(version, item, by=by, origin=bulk) for item in items)
     return open_batch(version, runs, by=by, name=f"{len(items)} items of the source")
 
 
-def _of_item(version: Version, item: Item, *, by: Actor, origin: Origin) -> Run:
+def run_of_item(version: Version, item: Item, *, by: Actor, origin: Origin) -> Run:
     """Return a run, not stored yet, of one item: with its input where listing has read it."""
     cause = origin if item.caused_by is None else replace(
         origin, caused_by=item.caused_by, depth=item.depth
@@ -254,14 +273,23 @@ def _queue(run: Run, *, by: Actor) -> Run:
 
 
 def open_batch(
-    version: Version, runs: Iterable[Run], *, by: Actor, name: str, key: str | None = None
-) -> Batch:
-    """Queue the runs as a batch; the same `key` returns the first one, continued if need be."""
-    batch, found = _batch_for(version, by=by, name=name, key=key)
+    version: Version, runs: Iterable[Run], *, by: Actor, name: str, key: str | None = None,
+    digest: str = "",
+) -> Batch:  # fmt: skip
+    """Queue the runs as a batch; the same `key` returns the first one, continued if need be.
+
+    Raises:
+        KeyUsed: that one was made from rows of another `digest`.
+    """
+    batch, found = _batch_for(version, by=by, name=name, key=key, digest=digest)
+    if found and digest and batch.options.get("digest", digest) != digest:
+        raise KeyUsed(f"This key was used for other rows, in batch {batch.pk}; use a new key.")
     return batch if found and batch.state == Batch.State.OPEN else fill(batch, runs)
 
 
-def _batch_for(version: Version, *, by: Actor, name: str, key: str | None) -> tuple[Batch, bool]:
+def _batch_for(
+    version: Version, *, by: Actor, name: str, key: str | None, digest: str
+) -> tuple[Batch, bool]:
     """Return the batch of this key, and whether it was there before."""
     mine = Batch.objects.filter(automation=version.automation, idempotency_key=key)
     if key and (first := mine.first()):
@@ -269,6 +297,7 @@ def _batch_for(version: Version, *, by: Actor, name: str, key: str | None) -> tu
     batch = Batch(
         automation=version.automation, version=version, name=name[:200],
         created_by_id=by.pk if by else None, idempotency_key=key, state=Batch.State.LOADING,
+        options={"digest": digest} if digest else {},
     )  # fmt: skip
     try:
         with transaction.atomic():
@@ -296,15 +325,21 @@ def new_run(version: Version, input_data: Mapping[str, Any], *, by: Actor, origi
         origin=origin.kind,
         trigger=origin.trigger,
         rerun_of=origin.rerun_of,
+        rerun_root_id=_root_of(origin.rerun_of),
         idempotency_key=origin.idempotency_key,
         slot=origin.slot,
         caused_by_id=origin.caused_by,
         depth=origin.depth,
+        priority=origin.priority,
         requested_by_id=by.pk if by else None,
         queued_at=now,
         available_at=now,
         estimated_tokens=int(size * TOKENS_PER_CHARACTER) + version.max_output_tokens,
     )
+
+
+def _root_of(original: Run | None) -> int | None:
+    return (original.rerun_root_id or original.pk) if original else None
 
 
 def from_item(version: Version, item: str, *, by: Actor, origin: Origin) -> Run:

@@ -14,8 +14,11 @@ from automations.models import Automation, Control, Delivery, Run
 from automations.models.run import RunQuerySet
 from automations.queue import ring_on_commit
 from automations.services.acting import require
+from automations.services.chaining import TAKES_NONE
+from automations.services.deadlocks import again_after_deadlock
 
 
+@again_after_deadlock
 def cancel_run(run: Run, *, by: Actor) -> Run:
     """Cancel a queued or waiting run at once; ask a running one to stop within a beat.
 
@@ -65,17 +68,32 @@ def resume(automation: Automation, *, by: Actor) -> Automation:
     return _set_paused(automation, None, by=by)
 
 
+@again_after_deadlock
 def _set_paused(automation: Automation, when: datetime | None, *, by: Actor) -> Automation:
     require(by, "automations.pause_automation")
     with transaction.atomic():
-        before = {"paused": automation.is_paused}
-        if automation.paused_at and when is None:
-            _not_counting(automation.paused_at, Run.objects.filter(automation=automation))
-        automation.paused_at = when
-        automation.save(update_fields=["paused_at", "updated_at"])
-        record("pause" if when else "resume", automation, by=by, before=before)
+        current = Automation.objects.select_for_update(no_key=True).get(pk=automation.pk)
+        before = {"paused": current.is_paused}
+        if current.paused_at and when is None:
+            _not_counting(current.paused_at, Run.objects.filter(automation=current))
+        current.paused_at = when
+        current.save(update_fields=["paused_at", "updated_at"])
+        if when is None:
+            _ask_again(current)
+        record("pause" if when else "resume", current, by=by, before=before)
         ring_on_commit()
+    automation.paused_at, automation.updated_at = current.paused_at, current.updated_at
     return automation
+
+
+def _ask_again(automation: Automation) -> None:
+    """Let the runs of others go on at once whose output waits for this automation."""
+    Run.objects.queued().filter(
+        step=Run.Step.DELIVER,
+        deliveries__state=Delivery.State.PENDING,
+        deliveries__error_code=TAKES_NONE,
+        deliveries__destination__settings__automation=automation.slug,
+    ).update(available_at=timezone.now())
 
 
 def _not_counting(since: datetime, runs: RunQuerySet) -> None:
@@ -93,6 +111,7 @@ def unhalt(*, by: Actor) -> Control:
     return _set_halted(None, "", by=by)
 
 
+@again_after_deadlock
 def _set_halted(when: datetime | None, reason: str, *, by: Actor) -> Control:
     require(by, "automations.halt_engine")
     with transaction.atomic():

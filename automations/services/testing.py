@@ -49,12 +49,21 @@ def ask_for_test_message(destination: Destination, *, by: Actor) -> Source | Des
 
 def store_connection_test(
     row: Source | Destination, *, passed: bool, message: str, sample: dict[str, Any] | None = None
-) -> None:
-    """Keep what a test found; secrets are taken out of it, and it is cut."""
+) -> bool:
+    """Keep what a test found, and tell whether it still counts: not after a change or removal.
+
+    Secrets are taken out of it, and it is cut.
+    """
     row.tested_at, row.test_passed = timezone.now(), passed
     row.test_message = _short(message, MAX_MESSAGE_CHARS)
     row.test_sample = {name: _shown(value) for name, value in (sample or {}).items()}
-    row.save(update_fields=_CHANGED)
+    with transaction.atomic():
+        rows = type(row)._default_manager.select_for_update()
+        current = rows.filter(pk=row.pk).first()
+        if current is None or (current.kind, current.settings) != (row.kind, row.settings):
+            return False
+        row.save(update_fields=_CHANGED)
+    return True
 
 
 def switch_off_destination(destination_id: int, why: str) -> None:

@@ -36,19 +36,19 @@ def is_pattern(path: str) -> bool:
     return any(char in path for char in "*?[")
 
 
-def resolve_for_reading(path_or_glob: str) -> list[Path]:
+def resolve_for_reading(path_or_glob: str, *, most: int = MAX_MATCHES) -> list[Path]:
     """Return the regular files that a path or a pattern names, sorted, each as an absolute path.
 
     `*`, `?` and `[abc]` stay within a name, `**` (once) stands for any folders; neither finds
     hidden files or links. Where two roots hold the same path, the first root's file is meant.
-    Raises `StorageProblem` (source_error) when nothing is found, or more than 10,000 files.
+    Raises `StorageProblem` (source_error) when nothing is found, or more than `most` files.
     """
     places = candidates(path_or_glob)
     for root, names in places:
         with _explained(names):
             _require_plain_at(root, names)
             return [root.path.joinpath(*names)]
-    found = _found_by_pattern(places) if is_pattern(path_or_glob) else []
+    found = _found_by_pattern(places, most) if is_pattern(path_or_glob) else []
     if not found:
         raise _missing(path_or_glob)
     return found
@@ -142,12 +142,12 @@ def _require_size(size: int, limit: int, shown: str) -> None:
 # --- patterns -------------------------------------------------------------------------------
 
 
-def _found_by_pattern(places: list[tuple[Root, Parts]]) -> list[Path]:
+def _found_by_pattern(places: list[tuple[Root, Parts]], most: int) -> list[Path]:
     found: dict[str, Path] = {}
     for root, pattern in places:
         _require_one_any_depth(pattern)
         with _explained(pattern):
-            for path in _matching(root, pattern):
+            for path in _matching(root, pattern, most):
                 found.setdefault(key_of(path), path)
     return [found[key] for key in sorted(found)]
 
@@ -159,21 +159,21 @@ def _require_one_any_depth(pattern: Parts) -> None:
         )
 
 
-def _matching(root: Root, pattern: Parts) -> list[Path]:
+def _matching(root: Root, pattern: Parts, most: int) -> list[Path]:
     fixed = next(i for i, name in enumerate(pattern) if is_pattern(name))
     matching = []
     with open_folder(root, pattern[:fixed]) as folder:
         for visited, names in enumerate(_files_below(folder, pattern[fixed:])):
             if _fits(names, pattern[fixed:]):
                 matching.append(root.path.joinpath(*pattern[:fixed], *names))
-            if len(matching) > MAX_MATCHES or visited >= MAX_VISITED:
-                raise _too_many(pattern)
+            if len(matching) > most or visited >= MAX_VISITED:
+                raise _too_many(pattern, most)
     return matching
 
 
-def _too_many(pattern: Parts) -> StorageProblem:
+def _too_many(pattern: Parts, most: int) -> StorageProblem:
     return StorageProblem(
-        f"{shown_path(pattern)} finds more than {MAX_MATCHES:,} files, or searches more than "
+        f"{shown_path(pattern)} finds more than {most:,} files, or searches more than "
         f"{MAX_VISITED:,}; narrow the pattern.",
         code="too_many_files",
     )

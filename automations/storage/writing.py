@@ -49,6 +49,34 @@ def write_atomically(path: str, data: bytes) -> Path:
     return root.path.joinpath(*names)
 
 
+def try_folder(path: str) -> str:
+    """Make and remove a file of another name where `path` would be written; return that folder.
+
+    Folders are not made: where they are missing, the nearest one that is there is tried. Raises
+    `StorageProblem` as writing would.
+    """
+    try:
+        root, names = candidates(path)[0]
+        depth = next(n for n in range(len(names) - 1, -1, -1) if _is_there(root, names[:n]))
+        with open_folder(root, names[:depth]) as folder:
+            temporary = f".{secrets.token_hex(8)}.tmp"
+            os.close(os.open(temporary, _CREATE, 0o666, dir_fd=folder))
+            os.unlink(temporary, dir_fd=folder)
+    except OSError as error:
+        raise _unwritten(names, error) from error
+    return str(root.path.joinpath(*names[:depth]))
+
+
+def _is_there(root: Root, names: Parts) -> bool:
+    if not names:
+        return True
+    try:
+        with open_folder(root, names):
+            return True
+    except FileNotFoundError:
+        return False
+
+
 def _write(root: Root, names: Parts, data: bytes) -> None:
     root.path.mkdir(parents=True, exist_ok=True)
     with open_folder(root, names[:-1], _enter_or_make) as folder:

@@ -142,12 +142,19 @@ def chars(value: str | None) -> str:
 
 
 @register.filter
+def sentence(value: str) -> str:
+    """End a message with a full stop unless it ends as a sentence does."""
+    text = value.rstrip()
+    return text if not text or text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+@register.filter
 def ago(value: datetime | None) -> SafeString:
     """Say how long ago (or ahead) a moment is, with the exact time as its title."""
     if value is None:
         return SafeString(DASH)
     delta = timezone.now() - value
-    words = _span(abs(delta))
+    words = _span(delta) if delta > timedelta() else _span(-delta, ahead=True)
     if words != NOW:
         words = f"{words} ago" if delta > timedelta() else f"in {words}"
     exact = date_format(timezone.localtime(value), "j M Y, H:i:s T")
@@ -159,11 +166,12 @@ def ago(value: datetime | None) -> SafeString:
     )
 
 
-def _span(delta: timedelta) -> str:
+def _span(delta: timedelta, *, ahead: bool = False) -> str:
+    """Say a span; one ahead is rounded: what has just been set to 90 days ends in 90 days."""
     seconds = int(delta.total_seconds())
     for size, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:
-            count = seconds // size
+            count = round(seconds / size) if ahead else seconds // size
             return f"{count} {name}" + ("" if count == 1 else "s")
     return NOW if seconds < 10 else f"{seconds} seconds"
 

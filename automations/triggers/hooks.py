@@ -21,7 +21,8 @@ class WebhookForm(forms.Form):
         max_length=200,
         required=False,
         help_text="Which part of the body is the input, for example data.article or items.0.text; "
-        "empty takes the whole body.",
+        "empty takes the whole body. JSON that is not the input's own fields becomes a text "
+        "where the automation takes a plain text; anything else is refused with 422.",
     )
 
     def clean_field(self) -> str:

@@ -7,10 +7,11 @@ from django import forms
 from automations import schemas
 from automations.errors import Problem
 from automations.strict_json import JSONInput
-from automations.text import load_json
+from automations.text import load_json, one_line
 from automations.validators.base import Subject, Validator, Verdict
 
 SHOWN = 3
+NAMED = 6
 
 
 class JsonSchemaForm(forms.Form):
@@ -18,6 +19,7 @@ class JsonSchemaForm(forms.Form):
 
     schema = JSONInput(
         label="Schema",
+        error_messages={"required": 'Write a JSON Schema, for example {"type": "object"}.'},
         widget=forms.Textarea(attrs={"rows": 10, "class": "monospace"}),
         help_text=(
             "A JSON Schema, for example "
@@ -43,10 +45,21 @@ class JsonSchema(Validator):
     settings_form = JsonSchemaForm
 
     @classmethod
+    def defaults(cls, direction: str) -> dict[str, object]:
+        return {"schema": {"type": "object", "required": ["title"]}}
+
+    @classmethod
     def summary(cls, settings: Any) -> str:
         """Say what the schema describes, not the whole of it."""
-        names = list(settings.get("schema", {}).get("properties", {}))
-        return f"with {', '.join(names[:6])}" if names else ""
+        schema = settings.get("schema") or {}
+        if schema.get("title"):
+            return one_line(str(schema["title"]), limit=80)
+        names = list(schema.get("properties") or schema.get("required") or [])
+        kinds = schema.get("type", "object" if names else "anything")
+        kind = " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
+        noun = kind if kind == "anything" else f"{'an' if kind[0] in 'aio' else 'a'} {kind}"
+        more = ", …" if len(names) > NAMED else ""
+        return f"{noun} with {', '.join(names[:NAMED])}{more}" if names else noun
 
     def check(self, subject: Subject) -> Verdict:
         data = subject.data

@@ -79,6 +79,11 @@ class Language(Validator):
         return Verdict(passed=False, message=told, code="wrong_language")
 
 
+def warm_up() -> None:
+    """Load the model before the first run needs it: 0.7 s that every answer would wait for."""
+    _identifier()
+
+
 def _named(languages: list[str]) -> str:
     return " or ".join(LANGUAGES.get(code, code) for code in languages)
 

@@ -1,6 +1,7 @@
 """The validator of what a model leaves behind: placeholders, excuses, its own instructions."""
 
 import re
+from typing import Any
 
 from django import forms
 
@@ -67,6 +68,13 @@ class PlaceholdersForm(forms.Form):
             "are an echo; 0 does not look for one. What the prompts quote may be repeated."
         ),
     )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a check of nothing."""
+        settings: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.errors and not any(settings.values()):
+            raise forms.ValidationError("Switch on at least one kind, or remove the check.")
+        return settings
 
 
 class Placeholders(Validator):

@@ -66,22 +66,10 @@ def shown(request: HttpRequest, pk: int) -> HttpResponse:
     batch = _batch(pk)
     if batch.state == Batch.State.DRAFT:
         return batch_drafts.page(request, batch)
-    status, code = request.GET.get("status", ""), request.GET.get("code", "")
-    runs = batch.items.light().select_related("version")  # type: ignore[attr-defined]
-    if status in Run.Status.values:
-        runs = runs.filter(status=status)
-    if code:
-        runs = runs.filter(status=Run.Status.FAILED, error_code=code[:60])
-    progress = progress_of(batch)
     context = {
-        **_live(batch, progress),
+        **_live(batch, request),
         "title": batch.name,
-        "page": page_of(runs, request, size=PAGE),
-        "statuses": [(value, label) for value, label, _ in progress.counts],
-        "status": status if status in Run.Status.values else "",
-        "status_label": dict(Run.Status.choices).get(status, ""),
-        "code": code,
-        "may_start": request.user.has_perm("automations.start_run"),
+        "statuses": Run.Status.choices,
     }
     return render(request, "automations/batch_detail.html", context)
 
@@ -92,19 +80,50 @@ def shown(request: HttpRequest, pk: int) -> HttpResponse:
 def progress(request: HttpRequest, pk: int) -> HttpResponse:
     """Return the live part of a batch's page; 286 (stop asking) when all its runs have settled."""
     batch = _batch(pk)
-    context = _live(batch, progress_of(batch))
-    answer = render(request, "automations/_batch_live.html", context)
+    context = _live(batch, request)
+    changed = request.GET.get("mark") != context["mark"]
+    fresh = {**context, "alone": True, "changed": changed}
+    answer = render(request, "automations/_batch_live.html", fresh)
     answer.status_code = 200 if context["every"] else STOP_POLLING
     return answer
 
 
-def _live(batch: Batch, progress: Progress) -> dict[str, Any]:
-    return {"batch": batch, "progress": progress, "every": _interval(batch, progress)}
+def _live(batch: Batch, request: HttpRequest) -> dict[str, Any]:
+    """Return what changes while a batch runs; `mark` tells whether its buttons did."""
+    progress = progress_of(batch)
+    query = request.GET.copy()
+    query.pop("mark", None)
+    return {
+        **_items(batch, request),
+        "batch": batch,
+        "progress": progress,
+        "every": _interval(batch, progress),
+        "query": query.urlencode(),
+        "mark": f"{bool(progress.unsettled):d}{batch.is_paused:d}{bool(batch.cancelled_at):d}",
+        "may_start": request.user.has_perm("automations.start_run"),
+        "unresolved": services.unresolved_in(batch).count() if progress.failed else 0,
+    }
+
+
+def _items(batch: Batch, request: HttpRequest) -> dict[str, Any]:
+    status, code = request.GET.get("status", ""), request.GET.get("code", "")
+    runs = batch.items.light().select_related("version")  # type: ignore[attr-defined]
+    if status in Run.Status.values:
+        runs = runs.filter(status=status)
+    if code:
+        runs = runs.filter(status=Run.Status.FAILED, error_code=code[:60])
+    return {
+        "page": page_of(runs, request, size=PAGE),
+        "status": status if status in Run.Status.values else "",
+        "status_label": dict(Run.Status.choices).get(status, ""),
+        "code": code,
+    }
 
 
 def _interval(batch: Batch, progress: Progress) -> int:
     """Return after how many seconds to ask again: seldom for what is long or large; 0: never."""
-    if not progress.unsettled or batch.stopped_because or batch.state == Batch.State.DRAFT:
+    is_idle = batch.stopped_because and not progress.running
+    if not progress.unsettled or is_idle or batch.state == Batch.State.DRAFT:
         return 0
     age_s = (timezone.now() - batch.created_at).total_seconds()
     if progress.expected > MANY or age_s > SLOW_AFTER_S or batch.is_paused:

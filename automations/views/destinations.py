@@ -18,14 +18,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from automations import connectors, services
 from automations.connectors import parcels
 from automations.errors import Problem
-from automations.forms import DestinationForm, settings_form
+from automations.forms import DestinationForm, offer_automations, settings_form
 from automations.models import Automation, Destination, Run, Worker
 from automations.models.run import text_of
+from automations.services import fitting
 from automations.views.access import known_to, sentences, tell
 
 FORM_METHODS = ["GET", "HEAD", "POST"]
 SHOWN_CHARS = 20_000
-EXAMPLE_TEXT = "This is an example: the automation has no output of its own yet."
 GROUPS = (
     ("Keep it", {"store_only": "done", "file": "file", "object_store": "provider"}),
     ("Hand it to a program", {"http": "external", "automation": "automation"}),
@@ -93,7 +93,9 @@ def dry_run(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         "may_edit": request.user.has_perm("automations.change_destination"),
     }
     try:
-        preview = kind.preview(_parcel(row, run))
+        parcel = _parcel(row, run) if run else fitting.example_parcel(row)
+        preview = kind.preview(parcel)
+        context["misfits"] = fitting.misfits(row, parcel, is_example=run is None)
         context |= {"where": preview.where, "parts": [_shown(*part) for part in preview.parts]}
     except Problem as problem:
         context["problem"] = problem.message
@@ -109,18 +111,11 @@ def _edited(request: HttpRequest, row: Destination) -> HttpResponse:
     posted = request.POST if request.method == "POST" else None
     own = DestinationForm(posted, initial={"name": row.name, "is_active": row.is_active})
     form = settings_form("destinations", row.kind, posted, row.settings)
-    _offer_automations(form, row)
+    if row.kind == "automation":
+        offer_automations(form, row.automation)
     if own.is_bound and own.is_valid() & form.is_valid() and _saved(request, row, own, form):
         return redirect("destination", row.automation.slug, row.pk)
     return _page(request, row, [own, form])
-
-
-def _offer_automations(form: forms.Form, row: Destination) -> None:
-    """Let people choose an automation from a list; the registry knows no tables."""
-    if row.kind == "automation":
-        others = Automation.objects.exclude(pk=row.automation_id).order_by("name")
-        choices = [("", "Choose"), *others.values_list("slug", "name")]
-        form.fields["automation"].widget = forms.Select(choices=choices)
 
 
 def _saved(request: HttpRequest, row: Destination, own: forms.Form, form: forms.Form) -> bool:
@@ -180,15 +175,15 @@ def _newest_output(automation: Automation) -> Run | None:
     return runs.order_by("-pk").first()
 
 
-def _parcel(row: Destination, run: Run | None) -> connectors.Parcel:
+def _parcel(row: Destination, run: Run) -> connectors.Parcel:
     return connectors.Parcel(
-        key=f"run-{run.pk}-{row.pk}" if run else f"run-0-{row.pk}",
-        run_id=run.pk if run else 0,
+        key=f"run-{run.pk}-{row.pk}",
+        run_id=run.pk,
         automation=row.automation.slug,
-        text=text_of(run.output_data) if run else EXAMPLE_TEXT,
-        data=parcels.data_of(run.output_data) if run else None,
-        created_at=(run.started_at if run else None) or timezone.now(),
-        depth=run.depth if run else 0,
+        text=text_of(run.output_data),
+        data=parcels.data_of(run.output_data),
+        created_at=run.started_at or timezone.now(),
+        depth=run.depth,
     )
 
 

@@ -47,7 +47,7 @@ def _key(request: HttpRequest, name: str) -> int | None:
 
 def _address(request: HttpRequest, name: str, row: models.Model) -> str:
     query = request.GET.copy()
-    for key in ("before", "after"):
+    for key in ("before", "after", "mark"):
         query.pop(key, None)
     query[name] = str(row.pk)
     return f"?{query.urlencode()}"

@@ -42,8 +42,11 @@ def replay(request: HttpRequest) -> HttpResponse:
     """Show what a replay would do and cost; a POST starts it, once per form."""
     services.require(request.user, "automations.start_run")
     asked = request.POST if request.method == "POST" else request.GET
-    selection, wish = _selection(asked), _wish(asked)
-    if request.method == "POST":
+    unknown = _unknown(asked)
+    if unknown:
+        messages.error(request, unknown)
+    selection, wish = None if unknown else _selection(asked), _wish(asked)
+    if request.method == "POST" and not unknown:
         started = _start(request, selection, wish)
         if started:
             return redirect(_address(started))
@@ -55,6 +58,7 @@ def replay(request: HttpRequest) -> HttpResponse:
         "wish": wish,
         "shares": [_shown(share, wish) for share in shares],
         "total": sum(share.taken for share in shares if share.goes),
+        "resent": sum(share.resent for share in shares if share.goes),
         "in_production": any(
             share.goes and share.automation.stage == Automation.Stage.PRODUCTION for share in shares
         ),
@@ -63,16 +67,30 @@ def replay(request: HttpRequest) -> HttpResponse:
     return render(request, "automations/replay.html", context)
 
 
+def _unknown(asked: QueryDict) -> str:
+    """Say which part of a filter is not known: dropped, it would select more than was meant."""
+    known = {"status": Run.Status.values, "origin": Run.Origin.values}
+    for name, values in known.items():
+        wanted = asked.get(name, "")
+        if wanted and wanted not in values:
+            return f"No {name} is called “{wanted[:40]}”, so no run was selected."
+    upto = asked.get("upto", "")
+    return f"“{upto[:40]}” is no run, so no run was selected." if upto and not _is_key(upto) else ""
+
+
 def _selection(asked: QueryDict) -> Selection | None:
     """Return what is selected, or None: nothing is not everything."""
     ids = tuple(sorted({int(text) for text in asked.getlist("run")[:MOST_IDS] if _is_key(text)}))
     if ids:
         return Selection(ids=ids)
-    if "all" not in asked:
+    if "all" not in asked or "run" in asked:
         return None
-    status, slug, upto = (asked.get(name, "") for name in ("status", "automation", "upto"))
-    known = status if status in Run.Status.values else ""
-    return Selection(status=known, automation=slug[:80], upto=int(upto) if _is_key(upto) else 0)
+    return Selection(
+        status=asked.get("status", ""),
+        automation=asked.get("automation", "")[:80],
+        upto=int(asked.get("upto") or 0),
+        origin=asked.get("origin", ""),
+    )
 
 
 def _is_key(text: str) -> bool:
@@ -87,6 +105,7 @@ def _wish(asked: Mapping[str, Any]) -> Wish:
         start=one_of("start", FROM_START, FROM_DELIVERY),
         version=one_of("version", LIVE, SAME),
         to=one_of("to", MISSING, EVERY),
+        resends="resends" in asked,
     )
 
 

@@ -24,6 +24,7 @@ from automations.views.starting import confirmed
 
 PAGE = 50
 STOP_POLLING = 286
+EVERY_ORIGIN = "every"
 FAST_FOR_S, SLOW_FOR_S = 60, 600
 SETTLED = (*Run.FINAL, Run.Status.AWAITING_APPROVAL)
 
@@ -31,7 +32,7 @@ SETTLED = (*Run.FINAL, Run.Status.AWAITING_APPROVAL)
 @require_safe
 @login_required
 def listed(request: HttpRequest) -> HttpResponse:
-    """Show the newest runs of all automations, by status and automation."""
+    """Show the newest runs of all automations, by status, automation and origin."""
     if not request.user.has_perm("automations.view_run"):
         raise PermissionDenied("You may not see runs; ask an administrator for a role.")
     status, slug = request.GET.get("status", ""), request.GET.get("automation", "")
@@ -42,6 +43,11 @@ def listed(request: HttpRequest) -> HttpResponse:
     )
     if status in Run.Status.values:
         runs = runs.filter(status=status)
+    origin = request.GET.get("origin", "")
+    if origin in Run.Origin.values:
+        runs = runs.filter(origin=origin)
+    elif origin != EVERY_ORIGIN:
+        runs, origin = runs.filter(is_simulated=False), ""
     automations = list(Automation.objects.order_by("name").only("slug", "name")[:200])
     chosen = next((automation for automation in automations if automation.slug == slug), None)
     if chosen:
@@ -55,6 +61,9 @@ def listed(request: HttpRequest) -> HttpResponse:
         "status_label": dict(Run.Status.choices).get(status, ""),
         "chosen": chosen,
         "slug": slug if chosen else "",
+        "origins": [*Run.Origin.choices, (EVERY_ORIGIN, "All, also simulated")],
+        "origin": origin,
+        "origin_label": dict(Run.Origin.choices).get(origin, "All, also simulated"),
     }
     return render(request, "automations/run_list.html", context)
 
@@ -108,12 +117,21 @@ def live(run: Run, request: HttpRequest) -> dict[str, Any]:
         "data": _data(run),
         "every": every,
         "can_repeat": tracing.can_repeat(run),
+        "sends_again": _sends_again(deliveries),
         "in_production": run.automation.stage == Automation.Stage.PRODUCTION,
         "again_key": uuid.uuid4(),
         "may_start": request.user.has_perm("automations.start_run"),
         "may_approve": request.user.has_perm("automations.approve_delivery"),
         "mark": tracing.mark(run, deliveries, every, headline, " ".join(why)),
     }
+
+
+def _sends_again(deliveries: list[Delivery]) -> str:
+    """Say what running again from the input does with what has arrived, or may have."""
+    states = {delivery.state for delivery in deliveries}
+    if Delivery.State.UNKNOWN in states:
+        return "The outcome of a delivery is unknown: run again, it may arrive twice."
+    return "What was delivered is delivered again." if Delivery.State.DELIVERED in states else ""
 
 
 def _place(run: Run, why: list[str]) -> str:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from automations import connectors, services
 from automations.connectors.base import Source as SourceKind
-from automations.forms import settings_form
+from automations.forms import offer_automations, settings_form
 from automations.models import Automation, Source, Worker
 from automations.views.access import known_to, sentences, tell
 
@@ -59,6 +59,8 @@ def edited(request: HttpRequest, slug: str) -> HttpResponse:
     row.kind = _kind(request, row.kind)
     posted = request.POST if request.method == "POST" else None
     form = settings_form("sources", row.kind, posted, stored if row.kind == stored_kind else {})
+    if row.kind == "automation":
+        offer_automations(form, automation)
     if form.is_bound and form.is_valid() and _saved(request, row, form):
         messages.success(request, "The source is saved.")
         page = "source" if connectors.sources.get(row.kind).lists() else "automation_connections"

@@ -149,4 +149,4 @@ def _found(automation: Automation) -> Found:
         return Found([], problem=problem.message)
     labels = [item.label for item in look.fresh[:SHOWN_ITEMS]]
     more = max(0, len(look.fresh) - SHOWN_ITEMS)
-    return Found(labels, more=more, taken=len(look.items) - len(look.fresh))
+    return Found(labels, more=more, taken=look.total - len(look.fresh))

@@ -23,7 +23,6 @@ from automations.views.access import known_to, tell
 from automations.views.paging import page_of
 
 PAGE = 50
-USUAL = ["runs:create", "runs:read"]
 
 
 class TokenForm(forms.Form):
@@ -38,7 +37,6 @@ class TokenForm(forms.Form):
     )
     scopes = forms.MultipleChoiceField(
         choices=[(scope, f"{scope}: {said}") for scope, said in SCOPES.items()],
-        initial=USUAL,
         widget=forms.CheckboxSelectMultiple,
     )
     days = forms.IntegerField(

@@ -91,7 +91,12 @@ def new(request: HttpRequest, slug: str) -> HttpResponse:
         return _after_another(request, automation)
     if kind not in triggers.kinds.kinds():
         raise Http404
-    return _edit(request, Trigger(automation=automation, kind=kind), f"New {_label(kind).lower()}")
+    return _edit(request, Trigger(automation=automation, kind=kind), _new(kind))
+
+
+def _new(kind: str) -> str:
+    label = _label(kind)
+    return label if label.startswith("New ") else f"New {label.lower()}"
 
 
 @require_http_methods(FORM_METHODS)

@@ -11,7 +11,7 @@ from automations.errors import WrongState
 from automations.models import Run, Version
 from automations.rows import Plan
 from tests.automations.batching import SYSTEM, a_draft, end, loaded, numbered
-from tests.makers import make_live
+from tests.makers import make_delivery, make_destination, make_live
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,3 +69,47 @@ def test_all_failed_items_are_retried_but_for_rows_that_could_not_be_read(live: 
     assert batch.items.count() == 26
     with pytest.raises(WrongState, match="could be retried"):
         services.retry_failed(batch, by=SYSTEM)
+
+
+# --- what has arrived, and what may have ---------------------------------------------------
+
+
+def stuck(live: Version, *states: str, **values: Any) -> Run:
+    """Return the one item of a batch that failed at its delivery."""
+    batch = loaded(live, numbered(1))
+    end(batch.runs, "failed", step="deliver", output_data={"text": "done"}, **values)
+    run = batch.runs.get()
+    for state in states:
+        place = make_destination(live.automation, kind="http", settings={})
+        make_delivery(run, place, state=state)
+    return run
+
+
+def test_what_failed_at_its_delivery_is_delivered_only_where_it_is_missing(live: Version) -> None:
+    run = stuck(live, "delivered", "failed")
+    assert run.batch is not None
+    services.retry_failed(run.batch, by=SYSTEM)
+    again = run.batch.items.get()
+    assert (again.step, again.output_data, again.rerun_of) == ("deliver", {"text": "done"}, run)
+    assert list(again.deliveries.values_list("state", flat=True)) == ["delivered", "pending"]
+
+
+def test_what_may_have_arrived_is_left_out_until_somebody_has_looked(live: Version) -> None:
+    run = stuck(live, "unknown")
+    assert run.batch is not None
+    with pytest.raises(WrongState, match="of 1 the delivery has an unknown outcome"):
+        services.retry_failed(run.batch, by=SYSTEM)
+    with pytest.raises(WrongState, match="of unknown outcome"):
+        services.retry_item(run, by=SYSTEM)
+    assert services.unresolved_in(run.batch).get() == run
+    run.deliveries.update(state="failed")
+    assert services.retry_item(run, by=SYSTEM).step == "deliver"
+
+
+@pytest.mark.parametrize(("state", "step"), [("delivered", "deliver"), ("failed", "model")])
+def test_what_was_stopped_before_it_left_is_asked_for_again(
+    live: Version, state: str, step: str
+) -> None:
+    run = stuck(live, state)
+    Run.objects.filter(pk=run.pk).update(status="cancelled")
+    assert services.retry_item(run, by=SYSTEM).step == step

@@ -1,20 +1,18 @@
-"""Batches from files: drafted, mapped, started once, loaded exactly once, paused, cancelled."""
+"""Batches from files: drafted, mapped, started once, paused, cancelled."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.utils import timezone
 
 from automations import services, spool
 from automations.errors import NotAllowed, Problem, WrongState
 from automations.models import AuditEvent, Automation, Batch, Run, Version
 from automations.rows import Plan
-from automations.services import filling, holding, tending
+from automations.services import filling, holding
 from tests.automations.batching import (
     SYSTEM,
     a_csv,
@@ -27,7 +25,7 @@ from tests.automations.batching import (
     started,
     upload,
 )
-from tests.makers import make_automation, make_live
+from tests.makers import make_live
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -171,95 +169,6 @@ def test_a_draft_knows_no_verbs_of_the_road(live: Version, verb: str) -> None:
 def test_a_batch_on_the_road_refuses_what_does_not_fit(live: Version, verb: str) -> None:
     with pytest.raises(WrongState):
         VERBS[verb](loaded(live, numbered(1)), by=SYSTEM)
-
-
-# --- loading -------------------------------------------------------------------------------
-
-
-def test_every_row_becomes_a_run_once_and_the_file_goes(live: Version) -> None:
-    batch = loaded(live, numbered(35))
-    assert contents(batch) == [f"row {n}" for n in range(1, 36)]
-    assert (batch.state, batch.total, batch.loaded_rows) == ("open", 35, 35)
-    assert not batch.needs_worker
-    assert not spool.path_of(batch).exists()
-    assert services.tend_batch(batch.pk) == "done"
-    assert batch.runs.count() == 35
-
-
-def test_a_loader_that_is_told_to_stop_is_continued_where_it_was(live: Version) -> None:
-    batch = started(live, numbered(35))
-    assert services.tend_batch(batch.pk, stopping=lambda: True) == "goes on"
-    assert batch.runs.count() == 10  # and they run already
-    assert set(priorities(batch)) == {Run.BULK}
-    assert services.tend_batch(batch.pk) == "done"
-    assert contents(batch) == [f"row {n}" for n in range(1, 36)]
-
-
-def test_a_second_loader_leaves_out_what_the_first_has_made(
-    live: Version, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The other one loads everything between this one's first and second chunk."""
-    batch = started(live, numbered(35))
-    real, calls = filling.add_chunk, []
-
-    def interrupted(*args: Any, **kwargs: Any) -> bool:
-        calls.append(1)
-        if len(calls) == 2:
-            monkeypatch.setattr(filling, "add_chunk", real)
-            services.tend_batch(batch.pk)
-        return real(*args, **kwargs)
-
-    monkeypatch.setattr(filling, "add_chunk", interrupted)
-    assert services.tend_batch(batch.pk) == "done"
-    assert contents(batch) == [f"row {n}" for n in range(1, 36)]
-    batch.refresh_from_db()
-    assert (batch.total, batch.trouble) == (35, "")
-
-
-def test_a_loader_that_spent_its_time_asks_for_another(
-    live: Version, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    batch = started(live, numbered(35))
-    monkeypatch.setattr(tending, "BUDGET_S", -1)
-    assert services.tend_batch(batch.pk) == "goes on"
-    assert asked_for(batch) == 2
-
-
-def test_the_sweep_asks_for_a_batch_whose_loader_died(live: Version) -> None:
-    batch = started(live, numbered(3))
-    assert services.tend_due_batches(now=timezone.now()) == 0  # it has just begun
-    later = timezone.now() + timedelta(seconds=61)
-    assert services.tend_due_batches(now=later) == 1
-    assert asked_for(batch) == 2
-    services.tend_batch(batch.pk)
-    assert services.tend_due_batches(now=later) == 0
-
-
-def test_a_file_that_is_gone_is_told_on_the_batch(live: Version) -> None:
-    batch = started(live, numbered(3))
-    spool.drop(batch)
-    services.tend_batch(batch.pk)
-    batch.refresh_from_db()
-    assert (batch.state, batch.total) == ("open", 0)
-    assert "file is gone" in batch.trouble
-
-
-def test_a_batch_of_the_source_reads_each_item_in_its_run(tmp_path: Path, settings: Any) -> None:
-    settings.FILE_ROOTS = [tmp_path]
-    for name in ("a.md", "b.md", "c.txt"):
-        (tmp_path / name).write_text(name)
-    automation = make_automation(source="file")
-    automation.source.settings = {"path": "*"}
-    automation.source.save()
-    live = make_live(automation)
-    batch = services.draft_from_source(automation, by=SYSTEM, pattern="*.md")
-    services.start_batch(batch, by=SYSTEM)
-    services.tend_batch(batch.pk)
-    runs = batch.runs.order_by("batch_row")
-    assert list(runs.values_list("source_item", "step")) == [("a.md", "source"), ("b.md", "source")]
-    assert runs[0].version == live
-    with pytest.raises(WrongState, match="Nothing of the source matches"):
-        services.draft_from_source(automation, by=SYSTEM, pattern="*.pdf")
 
 
 # --- pause, resume, cancel -----------------------------------------------------------------

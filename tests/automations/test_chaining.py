@@ -48,6 +48,18 @@ def test_a_parcel_starts_one_run_however_often_it_comes(run: Run) -> None:
     assert (made.origin, made.caused_by_id, made.depth) == ("automation", run.pk, 1)
 
 
+@pytest.mark.parametrize(
+    ("upstream", "chained"),
+    [(Run.INTERACTIVE, Run.USUAL), (Run.USUAL, Run.USUAL), (Run.CANARY, Run.BULK),
+     (Run.BULK, Run.BULK), (Run.HELD, Run.BULK)],
+)  # fmt: skip
+def test_what_a_batch_starts_waits_like_a_batch_and_never_before_a_person(
+    run: Run, upstream: int, chained: int
+) -> None:
+    made = start_chained("after", {"content": "x"}, make_parcel(run, priority=upstream))
+    assert Run.objects.get(pk=made).priority == chained < Run.INTERACTIVE
+
+
 def test_a_key_that_somebody_else_used_is_not_taken_for_a_parcels(run: Run) -> None:
     after = Automation.objects.get(slug="after")
     origin = services.Origin(Run.Origin.API, idempotency_key=f"run-{run.pk}-1")
@@ -66,7 +78,8 @@ def refused(run: Run, input_data: dict[str, Any]) -> tuple[str, bool]:
     with pytest.raises(DeliveryProblem) as problem:
         start_chained("after", input_data, make_parcel(run))
     assert not Run.objects.filter(automation_id="after").exists()
-    return problem.value.code, problem.value.retry
+    assert not problem.value.retry
+    return problem.value.code, problem.value.postpone
 
 
 def test_what_takes_no_run_now_is_tried_again_only_if_that_can_help(run: Run) -> None:
@@ -81,8 +94,9 @@ def test_what_takes_no_run_now_is_tried_again_only_if_that_can_help(run: Run) ->
 
 
 def test_an_automation_that_is_gone_is_named(run: Run) -> None:
-    with pytest.raises(DeliveryProblem, match="no automation nothing"):
+    with pytest.raises(DeliveryProblem, match="no automation nothing") as problem:
         start_chained("nothing", {"content": "x"}, make_parcel(run))
+    assert (problem.value.code, problem.value.postpone) == ("no_target", False)
 
 
 @pytest.fixture

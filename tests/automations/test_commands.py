@@ -12,7 +12,13 @@ from automations import services
 from automations.models import Automation, Batch, Run, Version, Worker
 from tests.automations.commanding import call
 from tests.automations.engine.driving import http_destination
-from tests.makers import LONG_TEXT, make_automation, make_live, make_version
+from tests.makers import (
+    LONG_TEXT,
+    make_automation,
+    make_destination,
+    make_live,
+    make_version,
+)
 from tests.provider import FakeProvider
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -195,6 +201,33 @@ def test_a_batch_without_a_failure_is_exit_code_0(writer: Version, tmp_path: Pat
     said = call("submit_batch", "writer", a_csv(tmp_path, LONG_TEXT), "--wait")
     assert said.code == 0
     assert "1 runs, 1 success, 0 failed, 0 cancelled, 0 to go" in said.out
+
+
+def into_a_paused_automation(writer: Version) -> None:
+    after = make_live(make_automation("after")).automation
+    services.pause(after, by=services.SYSTEM)
+    make_destination(writer.automation, kind="automation", settings={"automation": "after"})
+
+
+def test_a_batch_whose_destination_takes_nothing_for_long_is_not_waited_for(
+    writer: Version, tmp_path: Path
+) -> None:
+    into_a_paused_automation(writer)
+    said = call("submit_batch", "writer", a_csv(tmp_path, LONG_TEXT), "--wait")
+    assert said.code == 0
+    assert "1 runs still wait" in said.err
+    assert "1 to go" in said.out
+    assert Run.objects.get().status == "queued"
+
+
+def test_a_run_whose_destination_takes_nothing_for_long_is_left_to_a_worker(
+    writer: Version,
+) -> None:
+    into_a_paused_automation(writer)
+    said = call("run_automation", "writer", "--set", f"content={LONG_TEXT}")
+    run = Run.objects.get()
+    assert (said.code, run.status, run.step) == (1, "queued", "deliver")
+    assert "which a worker delivers later: After is paused" in said.err
 
 
 def test_a_batch_that_is_not_waited_for_stays_queued(writer: Version, tmp_path: Path) -> None:

@@ -218,6 +218,75 @@ def test_what_needs_approval_is_approved_again(live: Version) -> None:
     assert Delivery.objects.get(run=again).state == "pending"
 
 
+def arrived(run: Run) -> None:
+    """Let a run end well and its deliveries arrive."""
+    end(Run.objects.filter(pk=run.pk))
+    run.deliveries.update(state="delivered")
+
+
+MISSING = Wish(start=FROM_DELIVERY)
+
+
+def test_what_a_rerun_has_delivered_is_not_delivered_again(live: Version) -> None:
+    place = make_destination(live.automation, kind="http", settings={})
+    run = make_run(live, status="failed", output_data={"text": "done"}, step="deliver")
+    make_delivery(run, place, state="failed")
+    first = replayed(only(run), MISSING).items.get()
+    (share,) = preview(only(run), MISSING)
+    assert share.left_out == [("is being run again already", 1)]
+    end(Run.objects.filter(pk=first.pk), "failed")
+    second = replayed(only(first), MISSING).items.get()
+    assert (first.rerun_root, second.rerun_root) == (run, run)
+    arrived(second)
+    for member in (run, first, second):
+        (share,) = preview(only(member), MISSING)
+        assert share.left_out == [("has arrived everywhere already", 1)]
+    there = make_destination(live.automation, kind="http", settings={})
+    (share,) = preview(only(run), MISSING)
+    assert share.left_out == [("was run again with success: choose that run instead", 1)]
+    third = replayed(only(second), MISSING).items.get()
+    states = dict(third.deliveries.values_list("destination", "state"))
+    assert states == {place.pk: "delivered", there.pk: "pending"}
+
+
+def test_a_rerun_that_failed_half_way_counts_for_a_replay_of_the_first_run(live: Version) -> None:
+    here, there = (make_destination(live.automation, kind="http", settings={}) for _ in range(2))
+    run = make_run(live, status="failed", output_data={"text": "done"}, step="deliver")
+    first = replayed(only(run), MISSING).items.get()
+    end(Run.objects.filter(pk=first.pk), "failed")
+    first.deliveries.filter(destination=here).update(state="delivered")
+    first.deliveries.filter(destination=there).update(state="failed")
+    again = replayed(only(run), MISSING).items.get()
+    states = dict(again.deliveries.values_list("destination", "state"))
+    assert states == {here.pk: "delivered", there.pk: "pending"}
+
+
+def test_from_the_start_nothing_is_delivered_twice_unless_that_is_chosen(live: Version) -> None:
+    place = make_destination(live.automation, kind="http", settings={})
+    run, fresh = failed(live, 2)
+    make_delivery(run, place, state="delivered")
+    (share,) = preview(only(run, fresh), AGAIN)
+    reason = "was delivered already and would be delivered again"
+    assert (share.taken, share.resent, share.left_out) == (1, 0, [(reason, 1)])
+    (share,) = preview(only(run, fresh), Wish(resends=True))
+    assert (share.taken, share.resent, share.left_out) == (2, 1, [])
+    assert replayed(only(run), Wish(resends=True)).total == 1
+
+
+def test_an_output_that_stayed_here_does_not_arrive_twice(live: Version) -> None:
+    run = make_run(live, status="success")
+    make_delivery(run, make_destination(live.automation), state="delivered")
+    assert replayed(only(run)).total == 1
+
+
+@pytest.mark.parametrize("wish", [AGAIN, Wish(resends=True), MISSING])
+def test_what_may_have_arrived_is_repeated_by_nobody(live: Version, wish: Wish) -> None:
+    run = make_run(live, status="failed", output_data={"text": "done"}, step="deliver")
+    make_delivery(run, make_destination(live.automation, kind="http"), state="unknown")
+    (share,) = preview(only(run), wish)
+    assert "unknown outcome" in share.left_out[0][0]
+
+
 # --- canary --------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -243,10 +244,38 @@ def test_marking_as_delivered_says_who_and_when(approver: User) -> None:
 @pytest.mark.parametrize("state", ["pending", "sending", "delivered"])
 def test_only_a_failed_or_unknown_delivery_is_resolved(state: str) -> None:
     delivery = failed_delivery(state)
-    for verb in (services.send_again, services.mark_delivered):
+    verbs = [services.mark_delivered] if state == "pending" else RESOLVING
+    for verb in verbs:
         with pytest.raises(WrongState):
             verb(delivery, by=SYSTEM)
     assert trail() == []
+
+
+RESOLVING = [services.send_again, services.mark_delivered]
+
+
+def test_a_delivery_that_waits_for_its_next_try_is_sent_at_once() -> None:
+    delivery = failed_delivery("pending")
+    Run.objects.update(
+        status="queued", available_at=timezone.now() + timedelta(hours=20), completed_at=None
+    )
+    run = services.send_again(delivery, by=SYSTEM)
+    assert (run.status, run.step) == ("queued", "deliver")
+    assert run.available_at <= timezone.now()
+
+
+ORIGINS = {
+    "person": Run.INTERACTIVE, "shell": Run.INTERACTIVE, "playground": Run.INTERACTIVE,
+    "replay": Run.INTERACTIVE, "api": Run.USUAL, "webhook": Run.USUAL, "schedule": Run.USUAL,
+    "automation": Run.USUAL, "drill": Run.USUAL, "batch": Run.USUAL,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", Run.Origin.values)
+def test_the_place_kept_for_people_is_for_people(kind: str) -> None:
+    version = make_live()
+    run = services.submit_run(version.automation, {"content": "x"}, by=SYSTEM, origin=Origin(kind))
+    assert run.priority == ORIGINS[kind]
 
 
 def test_only_a_waiting_output_is_approved() -> None:

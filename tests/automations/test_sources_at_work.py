@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from automations.engine.pump import Pace, Pump
 from automations.models import Automation, Run, Source, Version
 from automations.services import SYSTEM, run_source
 from tests.automations.commanding import call
 from tests.automations.connectors.serving import Site, serving
 from tests.automations.connectors.test_feed import entry, rss
 from tests.automations.documents.making import lock_pdf, make_docx, make_pdf
+from tests.automations.engine.driving import BRISK, pumping, wait_for
 from tests.makers import LONG_TEXT, make_automation, make_live, make_run
 from tests.provider import FakeProvider
 
@@ -146,3 +151,28 @@ def test_two_automations_that_feed_each_other_come_to_an_end(answering: FakeProv
     # The chain is as deep as it may be: nothing of it is taken any more.
     assert call("run_automation", one_again.slug).code == 2
     assert Run.objects.count() == 2
+
+
+def test_sources_that_hang_hold_up_nothing_else(writer: Version, settings: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        settings.OUTBOUND_ALLOW = {**settings.OUTBOUND_ALLOW, "source": [place]}
+        reader = make_live(make_automation("reader", concurrency=100), model="ok")
+        url = f"http://{place}/"
+        use(reader, "http_get", url=url)
+        hanging = min(32, (os.cpu_count() or 1) + 4)  # as many threads as an event loop has
+        for _ in range(hanging):
+            make_run(reader, step="source", source_item=url, input_data={})
+        # What is this long is checked in a thread of the event loop.
+        long = make_run(writer, input_data={"article": "word " * 10_000}, available_at=soon())
+        with pumping(Pump("pump", Pace(**{**BRISK, "budget_s": 30, "grace_s": 1}))):
+            wait_for(lambda: has_ended(long), "the end of the long run", timeout_s=10)
+            assert Run.objects.running().count() == hanging
+
+
+def soon() -> datetime:
+    return timezone.now() + timedelta(seconds=1)
+
+
+def has_ended(run: Run) -> bool:
+    return Run.objects.filter(pk=run.pk, status="success").exists()

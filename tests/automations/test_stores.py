@@ -91,6 +91,15 @@ def test_a_listing_goes_on_after_its_first_page(s3: S3Server) -> None:
     assert problem_of(lambda: store_at(s3).list("n/*", limit=6)).code == "too_many"
 
 
+def test_what_only_grows_is_listed_in_pieces(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("automations.stores.PIECE", 3)
+    for number in range(7):
+        s3.put("articles", f"n/{number}", b"")
+    s3.put("articles", "n/2.png", b"")
+    pages = [[found.key for found in page] for page in store_at(s3).pages("n/?")]
+    assert pages == [["n/0", "n/1", "n/2"], ["n/3", "n/4"], ["n/5", "n/6"]]
+
+
 def test_a_pattern_of_many_stars_does_not_hang(s3: S3Server) -> None:
     s3.put("articles", "a" * 200, b"")
     assert store_at(s3).list("**/" * 30 + "*a*" * 30 + "b") == []
@@ -169,6 +178,31 @@ def test_the_usual_bucket_comes_from_the_environment(
 def test_only_variables_meant_for_stores_are_read(s3: S3Server, variable: str) -> None:
     problem = problem_of(lambda: store_at(s3, secret_env=variable))
     assert problem.code == "secret_refused"
+
+
+@pytest.mark.parametrize("variable", ["AWS_SECRET_ACCESS_KEY", "STORE_SECRET", "AWS_SESSION_TOKEN"])
+@pytest.mark.parametrize("somewhere", [{}, {"endpoint_url": ""}])
+def test_no_secret_stands_for_a_key_id_which_travels_in_clear(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch, variable: str, somewhere: dict[str, str]
+) -> None:
+    monkeypatch.setenv(variable, SECRET)
+    problem = problem_of(lambda: store_at(s3, key_id_env=variable, **somewhere))
+    assert problem.code == "secret_refused"
+
+
+def test_the_keys_of_amazon_go_to_amazon_alone(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"key_id_env": "AWS_ACCESS_KEY_ID", "secret_env": "AWS_SECRET_ACCESS_KEY"}
+    for name in (*names.values(), "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, f"the {name}")
+    problem = problem_of(lambda: store_at(s3, **names))
+    assert problem.code == "secret_refused"
+    assert "go to Amazon alone" in problem.message
+    assert problem_of(lambda: store_at(s3, secret_env=names["secret_env"])).code == problem.code
+    store = store_at(s3, endpoint_url="", **names)
+    assert (store.key_id, store.token) == ("the AWS_ACCESS_KEY_ID", "the AWS_SESSION_TOKEN")
+    assert store_at(s3).token == ""
 
 
 def test_a_variable_that_is_not_set_is_named(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,7 +120,7 @@ def test_a_constant_of_the_wrong_type_is_said(operating: Client, live: Version) 
     batch = a_draft(live, "subject\nHello\n")
     data = {"column_subject": "subject", "constant_copies": "many"}
     page = said(operating, reverse("batch_map", args=[batch.pk]), **data)
-    assert "Copies takes a value of type integer" in page
+    assert "copies takes a value of type integer" in page
 
 
 def test_cost_and_time_come_from_the_last_successes(operating: Client, live: Version) -> None:
@@ -253,6 +253,35 @@ def test_a_stopped_canary_says_which_run_and_offers_both_ways(
     for words in (reason, "Continue anyway", "Cancel the rest"):
         assert words in page
     assert "The rest goes on." in said(operating, reverse("batch_continue", args=[batch.pk]))
+
+
+def test_a_canary_that_stopped_at_the_last_run_offers_nothing_to_go_on_with(
+    operating: Client, live: Version
+) -> None:
+    batch = loaded(live, numbered(2))
+    end(batch.runs, "failed")
+    Batch.objects.update(stopped_because="Run 2 failed: too short", canary_stage=1)
+    page = text_of(operating.get(reverse("batch", args=[batch.pk])))
+    assert "Run 2 failed: too short." in page
+    for words in ("The rest is held", "Continue anyway", "Cancel the rest"):
+        assert words not in page
+
+
+def test_the_live_part_brings_the_items_and_the_buttons_that_changed(
+    operating: Client, live: Version
+) -> None:
+    batch = loaded(live, numbered(2))
+    first = text_of(operating.get(reverse("batch", args=[batch.pk])))
+    mark = first.partition("mark=")[2].partition('"')[0]
+    address = reverse("batch_progress", args=[batch.pk])
+    unchanged = text_of(operating.get(f"{address}?mark={mark}"))
+    assert 'id="batch-items" hx-swap-oob' in unchanged
+    assert 'id="batch-actions" hx-swap-oob' not in unchanged
+    end(batch.runs, "success")
+    ended = operating.get(f"{address}?mark={mark}")
+    assert ended.status_code == 286
+    assert 'id="batch-actions" hx-swap-oob' in text_of(ended)
+    assert "Pause" not in text_of(ended)
 
 
 def test_an_item_is_retried_from_its_row(operating: Client, live: Version) -> None:

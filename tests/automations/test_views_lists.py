@@ -238,3 +238,17 @@ def test_lists_leave_the_big_columns_alone(client: Client, superuser: Any) -> No
         for query in captured:
             assert '"automation_runs"."input_data"' not in query["sql"], address
             assert '"automation_runs"."trace"' not in query["sql"], address
+
+
+def test_simulated_runs_are_shown_when_asked_for(viewing: Client) -> None:
+    live = make_live()
+    real = make_run(live, origin="api").pk
+    drill = make_run(live, origin="drill", is_simulated=True).pk
+    assert rows(viewing.get(reverse("runs"))) == [real]
+    assert rows(viewing.get(reverse("runs"), {"origin": "api"})) == [real]
+    assert rows(viewing.get(reverse("runs"), {"origin": "drill"})) == [drill]
+    answer = viewing.get(reverse("runs"), {"origin": "every", "status": "queued"})
+    assert rows(answer) == [drill, real]
+    assert "?status=queued&amp;origin=every" in answer.content.decode().replace(
+        "?origin=every&amp;status=queued", "?status=queued&amp;origin=every"
+    )

@@ -175,7 +175,17 @@ def test_a_paused_automation_says_so(client: Client, operator: Any) -> None:
     services.pause(live.automation, by=operator)
     page = try_it(client, live).content.decode()
     assert "is paused; resume it before running it" in page
-    assert "so nothing can be tried" in page
+    assert "is paused: nothing of it runs" in page
+
+
+def test_the_kill_switch_and_a_retirement_are_said_too(client: Client, operator: Any) -> None:
+    client.force_login(operator)
+    live = make_live()
+    services.halt(by=services.SYSTEM, reason="a bad model")
+    assert "All automations are stopped (a bad model)" in client.get(address()).content.decode()
+    services.unhalt(by=services.SYSTEM)
+    Automation.objects.filter(pk=live.automation.pk).update(stage="retired")
+    assert "is retired, so nothing can be tried" in client.get(address()).content.decode()
 
 
 def test_without_a_version_the_page_says_what_to_do(client: Client, operator: Any) -> None:

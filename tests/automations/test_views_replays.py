@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from automations.models import Automation, Batch, Run, Version
 from tests.makers import make_live, make_provider, make_run
@@ -119,3 +120,37 @@ def test_nonsense_in_the_address_is_no_error(
     make_run(live, status="failed")
     assert operating.get(reverse("replay"), query).status_code == 200
     assert Run.objects.count() == 1
+
+
+@pytest.mark.parametrize("wrong", [{"status": "bogus"}, {"origin": "bogus"}, {"upto": "bogus"}])
+def test_a_wrong_filter_is_refused_and_does_not_mean_everything(
+    operating: Client, live: Version, wrong: dict[str, str]
+) -> None:
+    make_run(live, status="failed")
+    page = preview(operating, all="1", **wrong)
+    assert "so no run was selected" in page
+    assert "All runs" not in page
+    operating.post(reverse("replay"), {"all": "1", "key": str(uuid.uuid4()), **wrong})
+    assert not Batch.objects.exists()
+
+
+def test_a_run_that_is_not_there_is_not_counted_as_selected(operating: Client) -> None:
+    page = preview(operating, run="99999999")
+    assert "Nothing is selected." in page
+    assert "1 selected run" not in page
+
+
+def test_all_of_one_origin_leaves_the_others(operating: Client, live: Version) -> None:
+    make_run(live, status="failed", origin="webhook")
+    make_run(live, status="failed", origin="api")
+    data = {"all": "1", "origin": "api", "key": str(uuid.uuid4())}
+    operating.post(reverse("replay"), data)
+    assert Batch.objects.get().options["rows"] == 1
+
+
+def test_a_paused_automation_still_has_its_live_version(operating: Client, live: Version) -> None:
+    run = make_run(live, status="failed")
+    Automation.objects.update(paused_at=timezone.now())
+    page = preview(operating, run=run.pk)
+    assert "v1, the live version" in page
+    assert "no live version" not in page

@@ -8,11 +8,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
+from django.utils import timezone
 from tqdm import tqdm
 
 from automations import services
@@ -24,6 +26,7 @@ GOOD = (Run.Status.SUCCESS, Run.Status.AWAITING_APPROVAL)
 USAGE = 2
 INTERRUPTED = 130
 PATIENCE_S = 15.0
+LEFT_AFTER = timedelta(seconds=45)  # the engine waits for what is due within a minute
 
 
 class Command(BaseCommand):
@@ -91,7 +94,7 @@ class Command(BaseCommand):
             with _clock(f"Run {run.pk} of {run.automation}"):
                 drive(run_id=run.pk)
             run.refresh_from_db()
-        if run.status in (Run.Status.QUEUED, Run.Status.RUNNING):
+        if run.status in (Run.Status.QUEUED, Run.Status.RUNNING) and not _is_left(run):
             run = self._interrupted(run)
         return run
 
@@ -117,12 +120,22 @@ class Command(BaseCommand):
             self._say(f"Run {run.pk}: answered by {run.model} at {run.answered_by}.")
         if run.status == Run.Status.AWAITING_APPROVAL:
             self._say(f"Run {run.pk} awaits approval; approve it on its page to deliver.")
+        elif _is_left(run):
+            self.stderr.write(
+                f"Run {run.pk} has its output, which a worker delivers later: {run.error_message}"
+            )
         elif run.status != Run.Status.SUCCESS:
             why = f"({run.error_category}): {run.error_message}" if run.error_category else "."
             self.stderr.write(f"Run {run.pk} {run.get_status_display().lower()} {why}")
 
     def _say(self, sentence: str) -> None:
         self.stderr.write(sentence, lambda plain: plain)  # not in the colour of errors
+
+
+def _is_left(run: Run) -> bool:
+    """Tell whether the run is made, and its destination is tried again too late to wait for."""
+    later = run.available_at > timezone.now() + LEFT_AFTER
+    return run.status == Run.Status.QUEUED and run.step == Run.Step.DELIVER and later
 
 
 @contextmanager

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 from tqdm import tqdm
 
 from automations import services
@@ -18,6 +20,7 @@ from automations.models import Automation, Batch, Run, Worker
 from automations.rows import read_rows
 
 OPEN = (Run.Status.QUEUED, Run.Status.RUNNING)
+LATER = timedelta(minutes=1)
 
 
 class Command(BaseCommand):
@@ -26,7 +29,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("slug")
         parser.add_argument("file", help="FILE.csv with a header line, or FILE.jsonl")
-        parser.add_argument("--wait", action="store_true", help="return when every run has ended")
+        parser.add_argument(
+            "--wait",
+            action="store_true",
+            help="return when every run has ended or only waits for a destination that is down",
+        )
         parser.add_argument(
             "--key", help="the same key again starts nothing, or completes what was cut short"
         )
@@ -58,9 +65,14 @@ class Command(BaseCommand):
     def _see_through(self, batch: Batch) -> None:
         if not Worker.alive().exists():
             self._work_here(batch)
-            return
+        else:
+            self._watch(batch)
+        if waiting := batch.runs.filter(status__in=OPEN).count():
+            self.stderr.write(f"{waiting} runs still wait; their page says for what.")
+
+    def _watch(self, batch: Batch) -> None:
         with tqdm(total=batch.total, desc="running", disable=None) as bar:
-            while batch.runs.filter(status__in=OPEN).exists():
+            while _goes_on(batch):
                 bar.update(_ended(batch) - bar.n)
                 time.sleep(0.5)
             bar.update(_ended(batch) - bar.n)
@@ -71,9 +83,6 @@ class Command(BaseCommand):
 
         self.stderr.write("No worker is alive, so this command does the work itself.")
         drive(batch_id=batch.pk)
-        waiting = batch.runs.filter(status__in=OPEN).count()
-        if waiting:
-            self.stderr.write(f"{waiting} runs still wait; their page says for what.")
 
 
 def summary(batch: Batch) -> dict[str, int]:
@@ -81,6 +90,13 @@ def summary(batch: Batch) -> dict[str, int]:
     counts = batch.counts()
     ended = {status: counts.get(status, 0) for status in ("success", "failed", "cancelled")}
     return {"batch": batch.pk, "total": batch.total, **ended}
+
+
+def _goes_on(batch: Batch) -> bool:
+    """Tell whether runs are under way; what a destination's outage holds up for hours is not."""
+    later = {"step": Run.Step.DELIVER, "status": Run.Status.QUEUED}
+    runs = batch.runs.filter(status__in=OPEN)
+    return runs.exclude(**later, available_at__gt=timezone.now() + LATER).exists()
 
 
 def _ended(batch: Batch) -> int:

@@ -20,6 +20,8 @@ LIMIT = (
     "true: swapped names, negations and wrong relations go unseen, so people still review."
 )
 MAX_FOUND = 100
+# A table of nothing but figures, the slowest text, takes some 20 µs a character.
+MAX_CHARS = {"output": 200_000, "input": 1_000_000}
 
 
 class GroundingForm(forms.Form):
@@ -102,6 +104,9 @@ class Grounding(Validator):
         return {**dict.fromkeys((*CHECKS, "names"), True), "allowed": [], "skipped_fields": []}
 
     def check(self, subject: Subject) -> Verdict:
+        for name, text in (("output", subject.text), ("input", subject.input_text)):
+            if len(text) > MAX_CHARS[name]:
+                return _too_long(name, len(text))
         allowed = "\n".join(self.settings.get("allowed", []))
         evidence = evidence_of(subject.input_text, f"{subject.instructions}\n{allowed}")
         findings = Findings()
@@ -160,6 +165,16 @@ NOUNS = {
     "unsupported_email": ("e-mail address", "e-mail addresses"),
     "unsupported_quote": ("quotation", "quotations"),
 }
+
+
+def _too_long(name: str, chars: int) -> Verdict:
+    """Refuse what could not be checked in good time: half a check would pass for a whole one."""
+    return Verdict(
+        passed=False,
+        message=f"The {name} is too long to be checked: {chars:,} characters of at most "
+        f"{MAX_CHARS[name]:,}.",
+        code="too_long_to_check",
+    )
 
 
 def _verdict(findings: Findings) -> Verdict:

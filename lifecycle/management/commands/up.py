@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,9 @@ class Command(BaseCommand):
         stop: list[int] = []
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda received, _: stop.append(received))
-        children = [_spawn(_web(options["bind"])), _spawn([sys.executable, str(MANAGE), "worker"])]
+        env = environment(os.environ, options["bind"])
+        worker = [sys.executable, str(MANAGE), "worker"]
+        children = [_spawn(command, env) for command in (_web(options["bind"]), worker)]
         self.stdout.write(f"Lifecycle is up: http://{options['bind']}/  (Ctrl-C stops it)")
         while not stop and all(child.poll() is None for child in children):
             time.sleep(0.3)
@@ -54,14 +57,26 @@ def _web(bind: str) -> list[str]:
     ]  # fmt: skip
 
 
-def _spawn(command: list[str]) -> subprocess.Popen[bytes]:
+def environment(outer: Mapping[str, str], bind: str) -> dict[str, str]:
+    """Return the children's environment: what is served at `bind` is what links and curls say.
+
+    SITE_URL stays what the environment or `.env` says.
+    """
+    host, _, port = bind.rpartition(":")
+    if {"SITE_URL", "SITE_URL_FILE"} & outer.keys() or not port.isdigit():
+        return dict(outer)
+    reached = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104
+    return {**outer, "SITE_URL": f"http://{reached}:{port}"}
+
+
+def _spawn(command: list[str], env: dict[str, str]) -> subprocess.Popen[bytes]:
     # A session of its own: Ctrl-C reaches only this process, which stops the children in order;
     # a child whose parent is killed ends with it.
     return subprocess.Popen(
         command,
         cwd=settings.BASE_DIR,
         start_new_session=True,
-        env=os.environ.copy(),
+        env=env,
         preexec_fn=partial(die_with_parent, signal.SIGTERM),  # noqa: PLW1509  single-threaded here
     )
 

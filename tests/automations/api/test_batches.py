@@ -63,6 +63,15 @@ def test_the_same_key_again_is_the_first_batch(program: Program) -> None:
     assert (Batch.objects.count(), Run.objects.count()) == (1, 1)
 
 
+def test_a_key_that_was_used_for_other_rows_is_refused(program: Program) -> None:
+    program.post(BATCHES, {"rows": ["A"], "idempotency_key": "night-1"})
+    Batch.objects.update(state="loading")  # and not even a batch that was cut short goes on so
+    answer = program.post(BATCHES, {"rows": ["A", "B"], "idempotency_key": "night-1"})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (409, "key_used")
+    assert (Batch.objects.count(), Run.objects.count()) == (1, 1)
+
+
 WRONG: list[tuple[str, bytes, int, str]] = [
     ("application/json", b'{"rows": []}', 422, "rows"),
     ("application/json", b'{"rows": [{"title": "A"}, {"count": 1}]}', 422, "rows[1]"),

@@ -66,6 +66,21 @@ def test_only_new_objects_are_taken_when_told(s3: S3Server) -> None:
     assert not make_source(s3).remembers
 
 
+def test_a_bucket_that_only_grows_goes_on_being_read(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("automations.stores.PIECE", 2)
+    for name in "abc":
+        s3.put("articles", f"in/{name}.md", b"text")
+    pages = make_source(s3, only_new=True).pages()
+    assert [[item.key for item in page] for page in pages] == [["in/a.md", "in/b.md"], ["in/c.md"]]
+
+
+def test_a_bucket_read_in_pieces_says_that_it_is_empty(s3: S3Server) -> None:
+    source = make_source(s3, only_new=True)
+    assert problem_of(lambda: list(source.pages())).code == "missing_file"
+
+
 def test_an_object_outside_of_the_pattern_is_not_read(s3: S3Server) -> None:
     s3.put("articles", "out/c.md", b"no")
     assert problem_of(lambda: make_source(s3).read("out/c.md")).code == "outside_source"

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from automations import services
+from automations.engine.claims import Scope, has_more
 from automations.errors import WrongState
 from automations.models import Delivery, Destination, Run
 from tests.automations.engine.driving import claim_once, http_destination
@@ -94,6 +95,31 @@ def test_a_destination_that_never_answers_well_is_given_up(answering: FakeProvid
     assert (delivery.state, delivery.error_code) == ("failed", "http_503")
     assert delivery.tries == Delivery.MAX_TRIES
     assert run.output_data  # what was paid for is kept
+
+
+def test_a_paused_automation_uses_up_no_try_and_gets_the_output_when_it_goes_on(
+    answering: FakeProvider,
+) -> None:
+    after = make_live(make_automation("after"), model="ok").automation
+    first = make_automation("first")
+    make_destination(first, kind="automation", settings={"automation": "after"})
+    services.pause(after, by=services.SYSTEM)
+    run = make_run(make_live(first, model="ok"))
+    for _ in range(Delivery.MAX_TRIES + 2):
+        claim_once(run)
+    delivery = Delivery.objects.get()
+    assert (run.status, delivery.state, delivery.tries) == ("queued", "pending", 0)
+    assert "is paused" in delivery.error_message
+    assert run.available_at - timezone.now() > timedelta(minutes=4)
+    assert not has_more(Scope(run_id=run.pk), now=timezone.now())
+    services.resume(after, by=services.SYSTEM)
+    run.refresh_from_db()
+    assert run.available_at <= timezone.now()
+    claim_once(run)
+    delivery.refresh_from_db()
+    assert (run.status, delivery.state, delivery.tries) == ("success", "delivered", 1)
+    assert Run.objects.get(automation=after).priority == Run.USUAL
+    assert answering.seen()["calls"] == 1
 
 
 def test_a_refusal_is_not_repeated(answering: FakeProvider) -> None:

@@ -15,10 +15,10 @@ from django.utils import timezone
 from automations import drilling, services
 from automations.engine.faults import faulty_endpoint
 from automations.engine.pump import Pace, Pump
-from automations.engine.samples import minimal
 from automations.errors import NotAllowed, WrongState
 from automations.models import Attempt, AuditEvent, Delivery, Drill, Provider, Run, Version
 from automations.schemas import errors_in
+from automations.schemas.samples import minimal
 from tests.automations.engine.driving import BRISK, pumping, wait_for
 from tests.makers import LONG_TEXT, make_automation, make_destination, make_live, make_version
 

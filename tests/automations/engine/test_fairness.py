@@ -52,6 +52,19 @@ def running(version: Version, count: int) -> None:
 
 
 @pytest.mark.django_db
+def test_what_nobody_waits_for_comes_before_batches_and_leaves_the_last_place_to_people() -> None:
+    version = wide("batch", make_provider(**HERE, max_concurrency=4))
+    queue(version, 20)
+    usual = wide("usual", version.provider)
+    queue(usual, 20, priority=Run.USUAL)
+    taken = claim()
+    assert len(taken) == 3
+    assert set(Run.objects.filter(pk__in=taken).values_list("priority", flat=True)) == {Run.USUAL}
+    person = make_run(wide("person", version.provider))
+    assert claim() == [person.pk]
+
+
+@pytest.mark.django_db
 def test_a_batch_leaves_one_of_the_providers_places_to_a_person() -> None:
     version = wide("batch", make_provider(**HERE, max_concurrency=4))
     queue(version, 20)

@@ -29,6 +29,13 @@ def test_an_answer_that_no_database_stores_is_not_json(score: str) -> None:
     assert output.complaints == ["Output schema: The answer is not JSON."]
 
 
+def test_an_answer_that_is_nested_too_deep_is_complained_of() -> None:
+    output = made_of('{"score": ' + "[" * 70 + "]" * 70 + "}")
+    assert output.data is None
+    (complaint,) = output.complaints
+    assert "nested more than 64 levels deep" in complaint
+
+
 def test_unstorable_characters_of_an_answer_are_replaced() -> None:
     output = made_of('{"score": "a\\u0000\\ud800"}')
     assert output.data == {"score": "a\ufffd\ufffd"}

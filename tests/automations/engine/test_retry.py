@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from automations.engine import retry
 from automations.engine.held import Held
-from automations.engine.retry import Again, Failure, after_call, backoff_s, delivery_again_at
+from automations.engine.retry import (
+    DELIVERY_WAITS_S,
+    Again,
+    Failure,
+    after_call,
+    backoff_s,
+    delivery_again_at,
+)
 from automations.models import Delivery, Run
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -150,7 +157,15 @@ def test_nothing_is_queued_for_a_time_past_the_deadline(left_s: float, after_s: 
 
 
 @given(st.integers(1, Delivery.MAX_TRIES))
-def test_a_delivery_waits_what_its_destination_says_else_a_backoff(tries: int) -> None:
+def test_a_delivery_waits_what_its_destination_says_else_by_the_schedule(tries: int) -> None:
     assert delivery_again_at(tries, 12, now=NOW) == NOW + timedelta(seconds=12)
+    assert delivery_again_at(tries, 1e9, now=NOW) == NOW + timedelta(hours=20)
     wait_s = (delivery_again_at(tries, None, now=NOW) - NOW).total_seconds()
-    assert 0 <= wait_s <= 2**tries
+    usual_s = DELIVERY_WAITS_S[min(tries, 9) - 1]
+    assert usual_s <= wait_s <= usual_s * 1.1
+
+
+def test_a_destination_has_two_days_to_come_back() -> None:
+    assert len(DELIVERY_WAITS_S) == Delivery.MAX_TRIES - 1
+    assert list(DELIVERY_WAITS_S) == sorted(DELIVERY_WAITS_S)
+    assert 2 * 86_400 < sum(DELIVERY_WAITS_S) < 3 * 86_400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -195,3 +196,24 @@ def test_no_text_takes_more_than_its_length_in_time(piece: str) -> None:
     hostile = (piece * 20_000)[:20_000]
     assert verdict(hostile, SOURCE).message
     assert verdict("17", hostile).message
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "said"),
+    [
+        (
+            "a " * 100_001,
+            "a",
+            "The output is too long to be checked: 200,002 characters of at most",
+        ),
+        ("a", "a " * 500_001, "The input is too long to be checked: 1,000,002 characters of at"),
+    ],
+)
+def test_what_is_too_long_to_be_checked_in_good_time_fails_at_once(
+    text: str, source: str, said: str
+) -> None:
+    began = time.monotonic()
+    found = verdict(text, source)
+    assert (found.passed, found.code) == (False, "too_long_to_check")
+    assert found.message.startswith(said)
+    assert time.monotonic() - began < 0.5
