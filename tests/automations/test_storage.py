@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -284,12 +285,9 @@ def test_a_pattern_may_go_to_any_depth_once(tree: Path) -> None:
     assert refusal(storage.resolve_for_reading, "**/x/**/*.md").code == "bad_pattern"
 
 
-def test_a_pattern_that_finds_too_much_is_refused(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reading, "MAX_MATCHES", 2)
-    assert len(storage.resolve_for_reading("*.md")) == 2
-    problem = refusal(storage.resolve_for_reading, "*")
+def test_a_pattern_that_finds_too_much_is_refused(tree: Path) -> None:
+    assert len(storage.resolve_for_reading("*.md", most=2)) == 2
+    problem = refusal(partial(storage.resolve_for_reading, most=2), "*")
     assert problem.code == "too_many_files"
     assert "narrow the pattern" in problem.message
 
