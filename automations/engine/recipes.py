@@ -97,8 +97,11 @@ def load(version_id: int) -> Recipe:
 
 
 def _validators(rules: list[ValidatorRule], direction: str) -> list[Validator]:
-    return [
+    made = [
         validators.registry.get(rule.kind)(rule.settings)
         for rule in rules
         if rule.direction == direction
     ]
+    for validator in made:  # here and not in the loop: a recipe is loaded in the database's thread
+        validator.prepare()
+    return made

@@ -3,7 +3,7 @@
 from rapidfuzz import fuzz
 
 from automations.engine import pricing, pump, testing
-from automations.validators import language, linear
+from automations.validators import linear
 
 __all__ = ["fuzz", "pump", "testing", "up"]
 
@@ -11,5 +11,4 @@ __all__ = ["fuzz", "pump", "testing", "up"]
 def up() -> None:
     """Load the model client, the price list, the runner and what checks load late."""
     pricing.warm_up()
-    language.warm_up()
     linear.compiled("warm-up")

@@ -85,6 +85,9 @@ class Validator(ABC):
         told = [said(name, field, settings[name]) for name, field in fields if name in settings]
         return ", ".join(part for part in told if part)
 
+    def prepare(self) -> None:  # noqa: B027  most kinds have nothing to load
+        """Load what checking needs and is slow to load; a worker asks before the first check."""
+
     @abstractmethod
     def check(self, subject: Subject) -> Verdict:
         """Judge a subject; pure, and linear in the length of the text."""

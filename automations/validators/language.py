@@ -63,6 +63,9 @@ class Language(Validator):
         """Name the languages."""
         return _named(settings.get("languages", []))
 
+    def prepare(self) -> None:
+        _identifier()
+
     def check(self, subject: Subject) -> Verdict:
         words = _NO_WORDS.sub(" ", clean_text(subject.text[:READ]).text).strip()
         letters, needed = len(words.replace(" ", "")), self.settings["min_letters"]
@@ -77,11 +80,6 @@ class Language(Validator):
         if share < SURE:
             return Verdict(passed=True, message="not sure", code="ok", warning=f"Perhaps {told}.")
         return Verdict(passed=False, message=told, code="wrong_language")
-
-
-def warm_up() -> None:
-    """Load the model before the first run needs it: 0.7 s that every answer would wait for."""
-    _identifier()
 
 
 def _named(languages: list[str]) -> str:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from automations import services, validators
-from automations.engine import warm
+from automations.engine import recipes
 from automations.engine.connection_tests import test_connection as reach
 from automations.errors import WrongState
 from automations.lanes import lane
@@ -42,9 +42,14 @@ def test_what_the_worker_prepared_is_no_wait_and_all_time_is_told() -> None:
     assert lane(events).ms == 1560
 
 
-def test_a_worker_that_is_warm_has_the_language_model() -> None:
+def test_a_recipe_with_a_language_check_brings_the_language_model() -> None:
+    plain = make_live(make_automation("plain"))
+    rules = [("output", "language", {"languages": ["en"], "min_letters": 40})]
+    german = make_live(make_automation("german"), rules=rules)
     language._identifier.cache_clear()
-    warm.up()
+    recipes.load(plain.pk)
+    assert language._identifier.cache_info().currsize == 0
+    recipes.load(german.pk)
     assert language._identifier.cache_info().currsize == 1
 
 
