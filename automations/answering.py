@@ -29,7 +29,7 @@ def answerer_of(version: Version) -> Answerer:
     if provider.kind == Provider.Kind.DEFAULT:
         return _from_environment(version.model)
     model = version.model or provider.default_model or "the endpoint's own choice"
-    return Answerer(model, f"{provider.name} ({_host_of(provider.base_url)})")
+    return Answerer(model, f"{provider.name} ({host_of(provider.base_url)})")
 
 
 def _from_environment(model: str) -> Answerer:
@@ -40,7 +40,7 @@ def _from_environment(model: str) -> Answerer:
         return Answerer("not known", "not known", problem.message)
     if not (url or key):
         return _embedded("Neither OPENAI_BASE_URL nor OPENAI_API_KEY is set.")
-    host = _host_of(url) if url else "api.openai.com"
+    host = host_of(url) if url else "api.openai.com"
     return Answerer(asked or "Its usual model", host, "Default provider: from the environment.")
 
 
@@ -48,5 +48,6 @@ def _embedded(note: str) -> Answerer:
     return Answerer("Embedded model", EMBEDDED, note, is_embedded=True)
 
 
-def _host_of(url: str) -> str:
+def host_of(url: str) -> str:
+    """Return the host of a provider's base URL, without what may be a password before it."""
     return url.split("://", 1)[-1].split("/", 1)[0].rsplit("@", 1)[-1]

@@ -17,7 +17,7 @@ from automations.models import Batch, Run
 WINDOW = timedelta(minutes=5)
 LONGEST = timedelta(minutes=10)
 KNOWN_AFTER_S = 20
-LARGE, KEPT_S = 5_000, 15
+LARGE, KEPT_S = 20_000, 15
 GROUPS = 12
 BUSY = (Run.Status.QUEUED, Run.Status.RUNNING)
 

@@ -125,3 +125,10 @@ def store_keys(purpose: str, *, is_amazon: bool) -> StoreKeys:
         secret=replace(base, names=frozenset(secret)),
         session_token="AWS_SESSION_TOKEN" if is_amazon else "",
     )
+
+
+def host_of(url: str) -> str:
+    """Return a URL's host for sentences: paths and queries may hold what does not belong there."""
+    if url.startswith(MARK):
+        return url
+    return one_line(url.partition("://")[2].partition("/")[0].partition("?")[0], limit=80)

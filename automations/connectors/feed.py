@@ -10,7 +10,8 @@ from django.conf import settings as django_settings
 
 from automations import sandbox
 from automations.connectors.base import Item, Source
-from automations.connectors.fetching import FetchForm, fetch, host_of
+from automations.connectors.fetching import FetchForm, fetch
+from automations.references import host_of
 from automations.text import clean_text, one_line
 
 ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, */*;q=0.5"

@@ -24,6 +24,7 @@ from automations.outbound import (
     check_url,
 )
 from automations.redaction import find_secrets, redact
+from automations.references import host_of
 from automations.text import one_line
 
 USUAL_TIMEOUT_S = 30
@@ -181,10 +182,3 @@ def _shown(url: str) -> str:
     """Return an address without the parts that may be secret: its query and its fragment."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
-
-
-def host_of(url: str) -> str:
-    """Return a URL's host for sentences: paths and queries may hold what does not belong there."""
-    if url.startswith(MARK):
-        return url
-    return one_line(url.partition("://")[2].partition("/")[0].partition("?")[0], limit=80)

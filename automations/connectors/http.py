@@ -30,7 +30,7 @@ from automations.connectors.promises import promise_of
 from automations.outbound import OutboundFailed, OutboundRefused, Reply
 from automations.pauses import pause_asked
 from automations.redaction import redact
-from automations.references import MARK
+from automations.references import host_of
 from automations.text import clean_data, clean_text, one_line
 
 JSON_TYPE = "application/json"
@@ -65,7 +65,7 @@ class HttpDestination(Destination):
         url: str = settings["url"]
         method = settings.get("method") or METHODS[0]
         signed = ", signed" if settings.get("signing_secret") else ""
-        return f"{method}s to {url if url.startswith(MARK) else host_of(url)}{signed}"
+        return f"{method}s to {host_of(url)}{signed}"
 
     @property
     def promise(self) -> str:
@@ -241,8 +241,3 @@ def quote(reply: Reply, call: Call) -> str:
     """Quote the beginning of the answer, secrets taken out first."""
     line = one_line(redact(reply.body.decode("utf-8", "replace"), call.secrets))
     return f" (“{line}”)" if line else ""
-
-
-def host_of(url: str) -> str:
-    """Return a URL's host: paths and queries may hold what does not belong in messages."""
-    return one_line(url.partition("://")[2].partition("/")[0].partition("?")[0], limit=80)

@@ -11,9 +11,10 @@ from django.conf import settings as django_settings
 
 from automations import documents
 from automations.connectors.base import Item, Source
-from automations.connectors.fetching import Fetched, FetchForm, fetch, host_of
+from automations.connectors.fetching import Fetched, FetchForm, fetch
 from automations.documents import Kind
 from automations.errors import Problem
+from automations.references import host_of
 from automations.text import one_line
 
 ACCEPT = "text/html, text/plain, text/*;q=0.9, application/pdf, application/json, */*;q=0.5"

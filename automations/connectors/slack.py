@@ -11,12 +11,12 @@ from django import forms
 from automations.connectors import parcels
 from automations.connectors.base import Outside, Parcel, Preview
 from automations.connectors.headers import resolve
-from automations.connectors.http import Call, HttpDestination, host_of, quote
+from automations.connectors.http import Call, HttpDestination, quote
 from automations.connectors.problems import DeliveryProblem
 from automations.connectors.promises import UnknownOutcomeForm, promise_of
 from automations.connectors.reaching import reach
 from automations.outbound import Reply
-from automations.references import MARK, SLACK
+from automations.references import MARK, SLACK, host_of
 
 VARIABLE = f"{MARK}SLACK_WEBHOOK"
 MAX_CHARS = 40_000  # Slack cuts what is longer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from automations import environment
+from automations.answering import host_of
 from automations.engine.embedded import server
 from automations.engine.llm import Endpoint
 from automations.errors import Problem
@@ -80,12 +81,8 @@ def _from_environment() -> Endpoint:
         api_key=key or "none",
         model=environment.read("OPENAI_MODEL") or DEFAULT_OPENAI_MODEL,
         trusted=True,
-        label=_host_of(url),
+        label=host_of(url),
     )
-
-
-def _host_of(url: str) -> str:
-    return url.split("://", 1)[-1].split("/", 1)[0].rsplit("@", 1)[-1]
 
 
 def _key_of(provider: Provider) -> str:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import structlog
+
 from automations import drilling
 from automations.engine.bench import Bench
 from automations.engine.called import Called
@@ -25,6 +27,8 @@ from automations.engine.outputs import make_output
 from automations.engine.recipes import Recipe
 from automations.engine.samples import sample_answer
 from automations.subjects import input_text
+
+log = structlog.get_logger(__name__)
 
 LABEL = "the drill's faulty endpoint"
 MOST_BYTES = 8 * 1024 * 1024
@@ -112,7 +116,8 @@ async def _serve(
         else:
             await reader.read()  # silence, until the caller hangs up
     except (OSError, EOFError, ValueError, asyncio.LimitOverrunError):
-        pass  # the caller is gone or talks no HTTP: nobody is left to be told
+        # The caller is gone or talks no HTTP: nobody is left to be told.
+        log.debug("drill_caller_gone", exc_info=True)
     finally:
         writer.close()
         with suppress(OSError):

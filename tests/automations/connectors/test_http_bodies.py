@@ -152,8 +152,9 @@ def test_two_secrets_make_two_signatures(there: Receiver, monkeypatch: pytest.Mo
         "old_signing_secret": "env:DESTINATION_OLD",
     }
     deliver(there, **settings)
+    sent = there.seen[0]
     for secret in (new, old):
-        Webhook(secret).verify(there.seen[0].body, there.seen[0].headers)
+        assert Webhook(secret).verify(sent.body, sent.headers) == json.loads(sent.body)
 
 
 def test_a_plain_secret_signs_with_its_own_bytes(
@@ -161,7 +162,9 @@ def test_a_plain_secret_signs_with_its_own_bytes(
 ) -> None:
     monkeypatch.setenv("DESTINATION_SIGN", "a plain pass phrase!")
     deliver(there, signing_secret="env:DESTINATION_SIGN")
-    Webhook(b"a plain pass phrase!").verify(there.seen[0].body, there.seen[0].headers)
+    sent = there.seen[0]
+    verified = Webhook(b"a plain pass phrase!").verify(sent.body, sent.headers)
+    assert verified == json.loads(sent.body)
 
 
 # --- answers --------------------------------------------------------------------------------
