@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 
+from automations import signals
 from automations.models.audit import AuditEvent
 
 Actor = AbstractBaseUser | AnonymousUser | None
@@ -36,7 +37,7 @@ def record(
     """Append one event; call it inside the transaction of the change it tells of."""
     known = by if by is not None and by.pk else None
     came = through.get() or Through()
-    return AuditEvent.objects.create(
+    event = AuditEvent.objects.create(
         by_id=known.pk if known else None,
         by_name=known.get_username() if known else SYSTEM,
         address=came.address,
@@ -48,3 +49,5 @@ def record(
         before=before or {},
         after=after or {},
     )
+    signals.recorded.send(type(subject), subject=subject, event=event)
+    return event

@@ -61,8 +61,13 @@ ROLES: dict[str, set[str]] = {
 
 
 def grant(**_: Any) -> None:
-    """Give every role its rights; runs after each migrate, adds only what is missing."""
-    for name, rights in ROLES.items():
+    """Give every role its rights on this floor; runs after each migrate."""
+    grant_all(ROLES)
+
+
+def grant_all(granted: dict[str, set[str]]) -> None:
+    """Give roles their rights; adds only what is missing."""
+    for name, rights in granted.items():
         group, _created = Group.objects.get_or_create(name=name)
         group.permissions.add(*_permissions(rights))
 

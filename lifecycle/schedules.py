@@ -4,7 +4,10 @@ from typing import Any
 
 from django_q.models import Schedule
 
-SCHEDULES = {"sweep": {"func": "automations.tasks.sweep", "schedule_type": "I", "minutes": 1}}
+SCHEDULES = {
+    "sweep": {"func": "automations.tasks.sweep", "schedule_type": "I", "minutes": 1},
+    "evaluate": {"func": "lifecycle.tasks.evaluate_due", "schedule_type": "I", "minutes": 1},
+}
 
 
 def ensure(**_: Any) -> None:

@@ -49,12 +49,13 @@ class Group:
 
 def home() -> str:
     """Return the address of the first page."""
-    return _reverse("portfolio") or reverse("admin:index")
+    return address("portfolio") or reverse("admin:index")
 
 
-def _reverse(name: str) -> str:
+def address(name: str, *args: Any) -> str:
+    """Return the address of a page by its URL name; empty where there is no such page (yet)."""
     try:
-        return reverse(name)
+        return reverse(name, args=args)
     except NoReverseMatch:
         return ""
 
@@ -81,7 +82,7 @@ SIDEBAR: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Build",
         (
             _listed("Automations", "automation", "automations.automation", section="/automations/"),
-            _listed("Scorecards", "score", "lifecycle.scorecard"),
+            _listed("Scorecards", "score", "lifecycle.scorecard", "scorecards"),
         ),
     ),
     (
@@ -97,7 +98,10 @@ SIDEBAR: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             _listed("Experiments", "experiment", "lifecycle.experiment", "experiments"),
             _listed("Cycles", "cycle", "lifecycle.cycle", "cycles"),
-            Entry("Portfolio review", "portfolio", ("portfolio_review",), "automations.automation"),
+            Entry(
+                "Portfolio review", "portfolio", ("portfolio_review",), "lifecycle.portfolioreview"
+            ),
+            Entry("Accuracy", "chart", ("accuracy",), "lifecycle.scorecard"),
         ),
     ),
     ("Hand over", (Entry("Handbooks", "book", ("handbooks",), "automations.automation"),)),
@@ -106,6 +110,7 @@ SIDEBAR: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         (
             _listed("Providers", "provider", "automations.provider"),
             Entry("API tokens", "key", ("tokens",), "automations.apitoken", section="/tokens/"),
+            Entry("Team rules", "settings", ("team_settings",), "lifecycle.team"),
             _listed("People", "user", "auth.user"),
             Entry("All settings", "settings", ("admin:index",)),
         ),
@@ -132,7 +137,7 @@ def _url(entry: Entry, request: HttpRequest) -> str:
     if not _may_see(entry, request.user):
         return ""
     names = [name for name in entry.urls if request.user.is_staff or not name.startswith("admin:")]
-    return next((url for name in names if (url := _reverse(name))), "")
+    return next((url for name in names if (url := address(name))), "")
 
 
 def _may_see(entry: Entry, user: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from django.db import DatabaseError, transaction
 
+from automations import signals
 from automations.engine import circuits
 from automations.engine.bulk import Change, insert_many, update_many
 from automations.engine.held import DeliveryChange, Step
@@ -79,6 +80,7 @@ def settle(steps: Sequence[Step], *, now: datetime) -> set[int]:
     changes = [_delivery_change(change) for step in kept for change in step.deliveries]
     update_many(Delivery, changes, key="key")
     _tell_canaries(kept)
+    _tell_finished(kept)
     return held
 
 
@@ -89,6 +91,13 @@ def _tell_canaries(steps: Sequence[Step]) -> None:
     for batch_id in ended:
         if batch_id is not None:
             tend_on_commit(batch_id)
+
+
+def _tell_finished(steps: Sequence[Step]) -> None:
+    """Tell the floors above which automations have runs that ended, in this transaction."""
+    ended = {s.run.automation_id for s in steps if s.values.get("status") in Run.FINAL}
+    if ended:
+        signals.runs_finished.send(Run, slugs=sorted(ended))
 
 
 def _run_change(step: Step) -> Change:

@@ -1,5 +1,6 @@
 """Template tags for the frame around every page."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django import template
@@ -33,3 +34,33 @@ def crumb(text: Any, url: str = "") -> SafeString:
     return format_html(
         ' <span class="sep" aria-hidden="true">/</span> <span{}>{}</span>', current, page
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One of an automation's pages."""
+
+    label: str
+    url: str
+    current: bool
+
+
+TABS = (
+    ("overview", "Overview", "automation"),
+    ("checklist", "Checklist", "checklist"),
+    ("scorecard", "Scorecard", "automation_scorecards"),
+    ("prototype", "Prototype", "prototype"),
+    ("versions", "Versions", "automation_versions"),
+    ("promotions", "Promotions", "promotions"),
+    ("profit", "Profit", "profit"),
+)
+
+
+@register.inclusion_tag("_automation_tabs.html")
+def automation_tabs(automation: Any, current: str) -> dict[str, Any]:
+    """Render the links between an automation's pages; `current` is the key of this one."""
+    tabs = [
+        Tab(label, shell.address(name, automation.slug), key == current)
+        for key, label, name in TABS
+    ]
+    return {"tabs": [tab for tab in tabs if tab.url], "automation": automation}

@@ -61,6 +61,18 @@ def _waiting() -> list[Run]:
     return list(waiting.select_related("automation").order_by("pk")[:WAITING])
 
 
+@require_safe
+@login_required
+def start(request: HttpRequest) -> HttpResponse:
+    """Show the three ways to start."""
+    context = {
+        "title": "Start",
+        "may_add": request.user.has_perm("automations.add_automation"),
+        "worker_alive": Worker.alive().exists(),
+    }
+    return render(request, "lifecycle/start.html", context)
+
+
 @require_POST
 @login_required
 def load_example(request: HttpRequest) -> HttpResponse:

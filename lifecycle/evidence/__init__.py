@@ -1,0 +1,67 @@
+"""Evidence for the 29 boxes: one function each, one file per phase."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from automations.models import Automation
+from lifecycle.evidence import (
+    deployment,
+    handover,
+    improvement,
+    monitoring,
+    prototyping,
+    reliability,
+    validation,
+)
+from lifecycle.evidence.base import Evidence
+from lifecycle.evidence.subject import Subject
+from lifecycle.phases import BOXES, SATISFIED, State
+
+CHECKS: dict[int, Callable[[Subject], Evidence]] = {
+    1: validation.score,
+    2: validation.decision,
+    3: validation.criteria,
+    4: prototyping.workflow,
+    5: prototyping.quality,
+    6: prototyping.performance,
+    7: prototyping.failure_modes,
+    8: reliability.error_handling,
+    9: reliability.input_validation,
+    10: reliability.output_validation,
+    11: reliability.logging,
+    12: reliability.metrics,
+    13: deployment.environment,
+    14: deployment.secrets,
+    15: deployment.database,
+    16: deployment.pipeline,
+    17: monitoring.dashboard,
+    18: monitoring.alerts,
+    19: monitoring.baselines,
+    20: monitoring.error_categories,
+    21: improvement.weekly_cycle,
+    22: improvement.experiments,
+    23: improvement.cost_review,
+    24: improvement.targets,
+    25: handover.purpose,
+    26: handover.architecture,
+    27: handover.dependencies,
+    28: handover.runbook,
+    29: handover.troubleshooting,
+}
+
+
+def look(automation: Automation, now: datetime) -> dict[int, Evidence]:
+    """Return how each box stands at this moment; an exemption stands in for what is missing."""
+    subject = Subject(automation, now)
+    return {number: _with_exemption(subject, number, CHECKS[number](subject)) for number in BOXES}
+
+
+def _with_exemption(subject: Subject, number: int, found: Evidence) -> Evidence:
+    exemption = subject.exemptions.get(number)
+    if exemption is None or found.state in SATISFIED:
+        return found
+    who = exemption.by or "somebody"
+    why = f"Exempt until {exemption.until:%-d %b %Y} by {who}: {exemption.reason} ({found.why})"
+    return Evidence(State.EXEMPT, why, found.rows, found.step)

@@ -1,0 +1,10 @@
+"""What was predicted against what came of it."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+
+def shown(_request: HttpRequest) -> HttpResponse:
+    """Not there yet."""
+    raise Http404
