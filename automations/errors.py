@@ -19,6 +19,14 @@ class KeyUsed(WrongState):
     """An idempotency key came again with something else than the first time."""
 
 
+class ChangedMeanwhile(WrongState):
+    """Somebody saved the same thing in between; `names` are the fields that they changed."""
+
+    def __init__(self, message: str, *, names: frozenset[str]) -> None:
+        super().__init__(message)
+        self.names = names
+
+
 class NothingNew(WrongState):
     """A source that remembers holds only what was taken before."""
 

@@ -5,5 +5,6 @@ Both are sent inside the transaction of what they tell of, so a receiver may wri
 
 from django.dispatch import Signal
 
-recorded = Signal()  # sender: the subject's class; subject: the row; event: its AuditEvent
+# sender: the subject's class; subject: the row; event: its AuditEvent, None where nobody did it
+recorded = Signal()
 runs_finished = Signal()  # sender: Run; slugs: the automations' slugs, sorted, each once

@@ -11,12 +11,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from automations.models import Automation
-from lifecycle import phases, services
+from lifecycle import evaluating, phases
 from lifecycle.evidence.base import Link
 from lifecycle.models import BoxState, Checklist, Team
 from lifecycle.phases import Box, Phase, State
 
 FRESH_FOR = timedelta(seconds=5)
+STUCK_DAYS = 14  # without a change of phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,14 @@ class PhaseView:
     def percent(self) -> int:
         return self.satisfied * 100 // len(self.boxes)
 
+    @property
+    def is_whole(self) -> bool:
+        return self.satisfied == len(self.boxes)
+
+    @property
+    def is_late(self) -> bool:
+        return any(owed.is_late for owed in self.owed)
+
 
 @dataclass(frozen=True, slots=True)
 class ChecklistView:
@@ -92,6 +101,16 @@ class ChecklistView:
         return len(phases.BOXES)
 
     @property
+    def stuck_days(self) -> int:
+        """Whole days since the current phase began."""
+        began = self.phase_since
+        return (timezone.now() - began).days if began and self.current else 0
+
+    @property
+    def is_stuck(self) -> bool:
+        return self.stuck_days >= STUCK_DAYS
+
+    @property
     def owed(self) -> list[Owed]:
         """What is missing in the phases before the current one."""
         reached = self.current.phase.number if self.current else len(self.phases) + 1
@@ -104,7 +123,7 @@ def current(automation: Automation) -> ChecklistView:
     now = timezone.now()
     checklist = Checklist.objects.filter(automation=automation).first()
     if checklist is None or _is_stale(checklist, now):
-        checklist = services.evaluate(automation, now=now)
+        checklist = evaluating.evaluate(automation, now=now)
     return read(automation, checklist)
 
 
@@ -140,7 +159,7 @@ def read(
         phase_since=checklist.phase_since if checklist else None,
         evaluated_at=checklist.evaluated_at if checklist else None,
         blocker=blocker,
-        next_step=_next_step(automation, at, blocker),
+        next_step=_next_step(automation, at, _to_do(working) if working else _most_owed(shown)),
     )
 
 
@@ -178,18 +197,31 @@ def _blocker(phase: PhaseView) -> BoxView | None:
     return next(iter(phase.missing_must), None) or next(iter(missing), None)
 
 
-def _next_step(automation: Automation, at: int, blocker: BoxView | None) -> Link | None:
+def _to_do(phase: PhaseView) -> BoxView | None:
+    """Return the first missing box that somebody can do something about, must boxes first."""
+    missing = [view for view in phase.boxes if not view.is_satisfied]
+    ordered = [*phase.missing_must, *missing]
+    return next((view for view in ordered if view.step), None) or _blocker(phase)
+
+
+def _most_owed(shown: Iterable[PhaseView]) -> BoxView | None:
+    """Return the box that is owed first; nothing else is left to do when no phase is open."""
+    owed = [one for phase in shown for one in phase.owed]
+    return min(owed, key=lambda one: one.due_on).view if owed else None
+
+
+def _next_step(automation: Automation, at: int, box: BoxView | None) -> Link | None:
+    """Return the move that the phases allow, else what the box in the way, or owed, asks for."""
     stage = automation.stage
     moves = reverse("promotions", args=[automation.slug])
     if stage == Automation.Stage.IDEA and at > phases.LEAVES_IDEA:
         return Link("Move to prototype", moves)
     if stage == Automation.Stage.PROTOTYPE and at > phases.LEAVES_PROTOTYPE:
         return Link("Promote to production", moves)
-    if stage == Automation.Stage.RETIRED or blocker is None:
+    if stage == Automation.Stage.RETIRED or box is None:
         return None
     page = reverse("checklist", args=[automation.slug])
-    anchor = f"{page}#box-{blocker.box.number}"
-    return blocker.step or Link(f"Look at “{blocker.box.title}”", anchor)
+    return box.step or Link(f"Look at “{box.box.title}”", f"{page}#box-{box.box.number}")
 
 
 def frozen(view: ChecklistView) -> dict[str, Any]:

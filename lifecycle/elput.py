@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import StrEnum
 
 LOWEST, HIGHEST = 1, 10
 BUILD_FROM, PROTOTYPE_FROM = Decimal("7.5"), Decimal("6.0")
 TENTH = Decimal("0.1")
+DIGITS, FINEST = 4, Decimal("0.0001")  # of a weight: five sum to 1 without being rounded
+TIMES = "\N{MULTIPLICATION SIGN}"
+BAD_WEIGHT = "Every weight is a number from 0 to 1 with at most four decimals, such as 0.20."
+OUT_OF_RANGE = "Every factor is a whole number from 1 to 10."
 
 
 class Formula(StrEnum):
@@ -20,6 +24,8 @@ class Formula(StrEnum):
 
 
 class Verdict(StrEnum):
+    """The three bands of a score."""
+
     BUILD = "build"
     PROTOTYPE = "prototype"
     SKIP = "skip"
@@ -121,6 +127,29 @@ def round_score(value: Decimal) -> Decimal:
     return value.quantize(TENTH, rounding=ROUND_HALF_UP)
 
 
+def weights_of(raw: object) -> dict[str, Decimal]:
+    """Return five weights as numbers, by factor.
+
+    Raises:
+        ValueError: not five numbers from 0 to 1 that sum to exactly 1.
+    """
+    found = raw if isinstance(raw, Mapping) else {}
+    parts = {key: _weight(found.get(key)) for key in KEYS}
+    if sum(parts.values()) != 1:
+        raise ValueError(f"The five weights sum to {sum(parts.values())}; make them sum to 1.")
+    return parts
+
+
+def _weight(raw: object) -> Decimal:
+    try:
+        weight = Decimal(str(raw))
+    except InvalidOperation:
+        weight = Decimal("NaN")
+    if not weight.is_finite() or not 0 <= weight <= 1 or weight != weight.quantize(FINEST):
+        raise ValueError(BAD_WEIGHT)
+    return weight
+
+
 def score(
     values: Mapping[str, int], weights: Mapping[str, str], formula: str = Formula.PUBLISHED
 ) -> Decimal:
@@ -132,18 +161,43 @@ def score(
     Raises:
         ValueError: a value outside 1 to 10, or weights that do not sum to 1.
     """
-    if any(not LOWEST <= values[key] <= HIGHEST for key in KEYS):
-        raise ValueError("Every factor is a whole number from 1 to 10.")
-    parts = {key: Decimal(weights[key]) for key in KEYS}
-    if sum(parts.values()) != 1 or min(parts.values()) < 0:
-        raise ValueError("The five weights are not negative and sum to 1.")
+    if any(not _is_value(values.get(key)) for key in KEYS):
+        raise ValueError(OUT_OF_RANGE)
+    parts, counted = weights_of(weights), counted_values(values, formula)
+    return round_score(sum((parts[key] * counted[key] for key in KEYS), Decimal(0)))
+
+
+def _is_value(value: object) -> bool:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole and LOWEST <= value <= HIGHEST  # type: ignore[operator]
+
+
+def counted_values(values: Mapping[str, int], formula: str = Formula.PUBLISHED) -> dict[str, int]:
+    """Return the values as a formula counts them: as they are, or 11 - x where less is better."""
     adjusted = formula == Formula.ADJUSTED
-    return round_score(
-        sum(
-            (parts[f.key] * _value(f, values[f.key], adjusted=adjusted) for f in FACTORS),
-            Decimal(0),
-        )
-    )
+    return {f.key: _value(f, values[f.key], adjusted=adjusted) for f in FACTORS}
+
+
+def in_words(values: Mapping[str, int], weights: object, formula: str) -> str:
+    """Say how a score comes about: "(7 + 3 + 2 + 9 + 9) ÷ 5"."""
+    parts, counted = weights_of(weights), counted_values(values, formula)
+    if parts == weights_of(EQUAL):
+        return f"({' + '.join(str(counted[key]) for key in KEYS)}) ÷ {len(KEYS)}"
+    return " + ".join(f"{weight_in_words(parts[key])} {TIMES} {counted[key]}" for key in KEYS)
+
+
+def weights_in_words(weights: object) -> str:
+    """Say weights: "equal weights", or "0.30 / 0.20 / 0.20 / 0.15 / 0.15"."""
+    parts = weights_of(weights)
+    if parts == weights_of(EQUAL):
+        return "equal weights"
+    return " / ".join(weight_in_words(parts[key]) for key in KEYS)
+
+
+def weight_in_words(weight: Decimal) -> str:
+    """Write a weight with two digits, or all it has: "0.30", "0.125"."""
+    text = f"{weight:.{DIGITS}f}"
+    return text[:-2] + text[-2:].rstrip("0")
 
 
 def _value(factor: Factor, value: int, *, adjusted: bool) -> int:

@@ -7,6 +7,7 @@ from django_q.models import Schedule
 SCHEDULES = {
     "sweep": {"func": "automations.tasks.sweep", "schedule_type": "I", "minutes": 1},
     "evaluate": {"func": "lifecycle.tasks.evaluate_due", "schedule_type": "I", "minutes": 1},
+    "measure": {"func": "lifecycle.tasks.measure", "schedule_type": "I", "minutes": 60},
 }
 
 

@@ -81,14 +81,29 @@ SIDEBAR: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "Build",
         (
-            _listed("Automations", "automation", "automations.automation", section="/automations/"),
-            _listed("Scorecards", "score", "lifecycle.scorecard", "scorecards"),
+            Entry(
+                "Automations",
+                "automation",
+                ("automations",),
+                "automations.automation",
+                section="/automations/",
+                keys="g l",
+            ),
+            Entry(
+                "Scorecards",
+                "score",
+                ("scorecards",),
+                "lifecycle.scorecard",
+                section="/scorecards/",
+                keys="g s",
+            ),
+            Entry("Start", "plus", ("start",), "automations.automation"),
         ),
     ),
     (
         "Operate",
         (
-            _listed("Runs", "run", "automations.run", "runs", section="/runs/"),
+            Entry("Runs", "run", ("runs",), "automations.run", section="/runs/", keys="g u"),
             _listed("Batches", "batch", "automations.batch", "batches", section="/batches/"),
             Entry("Dashboard", "chart", ("dashboard",), "automations.run"),
         ),
@@ -99,7 +114,11 @@ SIDEBAR: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             _listed("Experiments", "experiment", "lifecycle.experiment", "experiments"),
             _listed("Cycles", "cycle", "lifecycle.cycle", "cycles"),
             Entry(
-                "Portfolio review", "portfolio", ("portfolio_review",), "lifecycle.portfolioreview"
+                "Portfolio review",
+                "portfolio",
+                ("portfolio_review",),
+                "lifecycle.portfolioreview",
+                keys="g p",
             ),
             Entry("Accuracy", "chart", ("accuracy",), "lifecycle.scorecard"),
         ),

@@ -3,7 +3,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from lifecycle import jump
+from lifecycle import (
+    api,  # noqa: F401  registered before the addresses below it are built
+    jump,
+)
 from lifecycle.views import (
     accuracy,
     checklists,
@@ -15,6 +18,7 @@ from lifecycle.views import (
     promotions,
     prototypes,
     scorecards,
+    starting,
     team,
 )
 
@@ -22,8 +26,12 @@ A = "automations/<slug:slug>/"
 
 urlpatterns = [
     path("", portfolio.portfolio, name="portfolio"),
-    path("start/", portfolio.start, name="start"),
-    path("start/example/", portfolio.load_example, name="load_example"),
+    path("automations/", portfolio.automations, name="automations"),
+    path("portfolio.csv", portfolio.as_csv, name="portfolio_csv"),
+    path("start/", starting.start, name="start"),
+    path("start/example/", starting.load_example, name="load_example"),
+    path("start/skip/", starting.skip, name="start_skip"),
+    path("start/from/<slug:key>/", starting.from_template, name="start_template"),
     path("guide/", portfolio.guide, name="guide"),
     path("compare/", comparing.shown, name="compare"),
     path("accuracy/", accuracy.shown, name="accuracy"),

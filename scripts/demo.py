@@ -30,6 +30,7 @@ RUN = Step(
     f"content_repurposer makes a post from {ARTICLE} (a minute or so on a small machine)",
     ("run_automation", "content_repurposer", "--input", ARTICLE),
 )
+STANDS = Step("How far it is", ("show_checklist", "content_repurposer", "--brief"))
 LOGIN = Step("Login", ("load_demo", "--login"))
 SERVE = Step("Web and worker, until Ctrl-C", ("up",))
 NO_ENGINE = (
@@ -80,7 +81,7 @@ def _engine_lacks() -> str:
 def _steps() -> list[Step]:
     """Return what there is to do; a provider that the environment names needs no model of ours."""
     provided = os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL")
-    steps = [DATABASE, PORTFOLIO, *([] if provided else [MODEL]), RUN]
+    steps = [DATABASE, PORTFOLIO, *([] if provided else [MODEL]), RUN, STANDS]
     return steps if os.environ.get("DEMO_SERVE") == "0" else [*steps, LOGIN, SERVE]
 
 

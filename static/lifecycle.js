@@ -189,6 +189,13 @@
     table.dataset.cards = "";
   }
 
+  /* --- a slider's number beside it: <output for="..."> --- */
+  document.addEventListener("input", (event) => {
+    if (event.target.type !== "range") return;
+    const shown = $(`output[for="${event.target.id}"]`);
+    if (shown) shown.value = event.target.value;
+  });
+
   /* --- things that scroll can be reached by keyboard --- */
   const reachable = (box) => { if (box.scrollHeight > box.clientHeight + 1 || box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0; };
 

@@ -95,6 +95,11 @@ def make_run(version: Version | None = None, **values: Any) -> Run:
     return Run.objects.create(**{**defaults, **values})
 
 
+def make_try(version: Version, **values: Any) -> Run:
+    """Make a queued run of the playground."""
+    return make_run(version, origin=Run.Origin.PLAYGROUND, is_simulated=True, **values)
+
+
 def make_delivery(run: Run, destination: Destination, **values: Any) -> Delivery:
     key = Delivery.key_for(run.pk, destination.pk)
     return Delivery.objects.create(run=run, destination=destination, key=key, **values)

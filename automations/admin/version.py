@@ -11,11 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.safestring import SafeString
 
-from automations import messages, validators
+from automations import validators
 from automations.admin.base import JSON_FIELDS, AuditedAdmin
-from automations.errors import Problem
 from automations.models import ValidatorRule, Version
-from automations.schemas import fields_of
+from automations.recipes import previewed
 from automations.templatetags.ui import pill
 
 
@@ -95,7 +94,7 @@ class VersionAdmin(AuditedAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Show the recipe with its buttons and what the model would be asked."""
+        """Show the recipe and what the model would be asked; its own page has the buttons."""
         more = page_context(self.get_object(request, object_id), request)
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
@@ -111,17 +110,12 @@ def page_context(version: Version | None, request: HttpRequest) -> dict[str, Any
     """Return what the page of a version shows besides its form."""
     if version is None:
         return {}
-    production = version.automation.stage == version.automation.Stage.PRODUCTION
-    needed = "make_live" if production else "change_version"
     return {
         "state": state_of(version),
-        "preview": preview_of(version),
+        "preview": previewed(version),
         "checks": [checked_by(rule) for rule in version.validator_rules.all()],
         "may_check": request.user.has_perm("automations.change_validatorrule"),
         "names": version.automation.input_names,
-        "may_publish": request.user.has_perm("automations.publish_version"),
-        "may_release": request.user.has_perm(f"automations.{needed}"),
-        "may_draft": request.user.has_perm("automations.add_version"),
     }
 
 
@@ -129,13 +123,3 @@ def checked_by(rule: ValidatorRule) -> tuple[str, str, str]:
     """Return a check's direction, label and settings in words."""
     kind = validators.registry.get(rule.kind)
     return rule.get_direction_display(), kind.label, kind.summary(rule.settings)
-
-
-def preview_of(version: Version) -> list[messages.Message]:
-    """Render the saved prompts with each field's title in its place; empty if they cannot be."""
-    try:
-        fields = fields_of(version.automation.input_schema)
-        values = {field.name: f"[{field.title}]" for field in fields}
-        return messages.build(version, values, boundary="0000000000")
-    except (Problem, KeyError):
-        return []

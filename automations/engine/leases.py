@@ -12,6 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
+from automations import signals
 from automations.engine.held import LEASE, Held
 from automations.models import Control, Delivery, Run
 
@@ -86,6 +87,8 @@ def _end(runs: QuerySet[Run], now: datetime, values: dict[str, Any]) -> int:
         ended = Run.objects.filter(pk__in=ids)
         ended.update(fence=F("fence") + 1, completed_at=now, **values)
         Delivery.objects.filter(run_id__in=ids).abandon()
+        of = ended.order_by("automation_id").values_list("automation_id", flat=True).distinct()
+        signals.runs_finished.send(Run, slugs=list(of))
     return len(ids)
 
 

@@ -114,7 +114,7 @@ class Version(models.Model):
         super().save(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
-        return reverse("admin:automations_version_change", args=[self.pk])
+        return reverse("version", args=[self.pk])
 
     @property
     def is_published(self) -> bool:

@@ -1,6 +1,6 @@
 """What people and programs can do with automations: each verb checks the right first."""
 
-from automations.services.acting import SYSTEM, require
+from automations.services.acting import SYSTEM, require, require_one
 from automations.services.batches import (
     cancel_batch,
     continue_batch,
@@ -19,9 +19,12 @@ from automations.services.chaining import start_after
 from automations.services.connections import (
     move_to_stage,
     remove_connection,
+    require_move,
+    require_place,
     save_connection,
 )
 from automations.services.deliveries import approve_delivery, mark_delivered, send_again
+from automations.services.drafts import draft_like, save_draft
 from automations.services.drills import judge_drill, judge_open_drills, start_drill
 from automations.services.hooks import (
     end_old_secret,
@@ -39,12 +42,14 @@ from automations.services.seen import examine_source, forget_seen
 from automations.services.starting import (
     PERSON,
     SHELL,
+    TRY,
     Origin,
     record_rejected,
     rerun,
     run_source,
     submit_once,
     submit_run,
+    try_pair,
     try_version,
 )
 from automations.services.stopping import cancel_run, halt, pause, resume, unhalt
@@ -63,12 +68,14 @@ from automations.services.versions import (
     make_live,
     publish_version,
     release_version,
+    require_live,
 )
 
 __all__ = [
     "PERSON",
     "SHELL",
     "SYSTEM",
+    "TRY",
     "CallRefused",
     "Origin",
     "approve_delivery",
@@ -86,6 +93,7 @@ __all__ = [
     "discard_batch",
     "draft_from_file",
     "draft_from_source",
+    "draft_like",
     "end_old_secret",
     "examine_source",
     "expire_drafts",
@@ -110,6 +118,10 @@ __all__ = [
     "remove_check",
     "remove_connection",
     "require",
+    "require_live",
+    "require_move",
+    "require_one",
+    "require_place",
     "rerun",
     "reseal",
     "resume",
@@ -122,6 +134,7 @@ __all__ = [
     "run_source",
     "save_check",
     "save_connection",
+    "save_draft",
     "save_trigger",
     "send_again",
     "set_key",
@@ -138,6 +151,7 @@ __all__ = [
     "take_call",
     "tend_batch",
     "tend_due_batches",
+    "try_pair",
     "try_version",
     "unhalt",
     "unresolved_in",

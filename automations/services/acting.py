@@ -31,3 +31,13 @@ def require(by: Actor, right: str) -> None:
     raise NotAllowed(
         f"You lack the right “{right}”; ask an administrator to add you to a role that has it."
     )
+
+
+def require_one(by: Actor, *rights: str) -> None:
+    """Refuse a person who has none of these rights.
+
+    Raises:
+        NotAllowed: with a sentence that names the first of them.
+    """
+    if by is None or not any(by.has_perm(right) for right in rights):  # type: ignore[union-attr]
+        require(by, rights[0])

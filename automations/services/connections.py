@@ -14,7 +14,7 @@ from automations.errors import WrongState
 from automations.models import Automation, Destination, Source, Trigger
 from automations.models.connection import Tested
 from automations.services import fitting
-from automations.services.acting import require
+from automations.services.acting import require, require_one
 from automations.services.loops import refuse_loop
 
 Connection = Source | Destination | Trigger
@@ -74,20 +74,40 @@ def move_to_stage(automation: Automation, stage: str, *, by: Actor) -> Automatio
     """Move an automation between stages; into and out of production needs the approver's right.
 
     Raises:
+        NotAllowed: as `require_move`.
         WrongState: no such stage, or production without a live version.
     """
-    production = Automation.Stage.PRODUCTION in (stage, automation.stage)
-    require(by, "automations.make_live" if production else "automations.change_automation")
-    if stage not in Automation.Stage.values:
-        raise WrongState(f"There is no stage {stage[:40]!r}; choose one of the four.")
-    if stage == Automation.Stage.PRODUCTION and automation.live_version_id is None:
-        raise WrongState(f"{automation} has no live version; publish one and make it live first.")
+    require_move(automation, stage, by=by)
+    require_place(automation, stage)
     with transaction.atomic():
         before = {"stage": automation.stage}
         automation.stage = stage
         automation.save(update_fields=["stage", "updated_at"])
         record("move to stage", automation, by=by, before=before, after={"stage": stage})
     return automation
+
+
+def require_move(automation: Automation, stage: str, *, by: Actor) -> None:
+    """Refuse who may not move it there: production, in or out, takes the approver's right.
+
+    Raises:
+        NotAllowed: with a sentence that names the right.
+    """
+    production = Automation.Stage.PRODUCTION in (stage, automation.stage)
+    early = () if production else ("automations.change_automation",)
+    require_one(by, *early, "automations.make_live")
+
+
+def require_place(automation: Automation, stage: str) -> None:
+    """Refuse a stage that does not exist or in which this automation cannot be.
+
+    Raises:
+        WrongState: no such stage, or production without a live version.
+    """
+    if stage not in Automation.Stage.values:
+        raise WrongState(f"There is no stage {stage[:40]!r}; choose one of the four.")
+    if stage == Automation.Stage.PRODUCTION and automation.live_version_id is None:
+        raise WrongState(f"{automation} has no live version; publish one and make it live first.")
 
 
 def _require_target(connection: Source | Destination) -> None:

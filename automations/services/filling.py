@@ -8,6 +8,7 @@ from itertools import islice
 from django.db import transaction
 from django.utils import timezone
 
+from automations import signals
 from automations.models import Batch, Run
 from automations.queue import ring_on_commit
 
@@ -44,6 +45,7 @@ def add_chunk(
             return False
         added = _lacking(current, chunk, first=first)
         Run.objects.bulk_create(added)
+        _tell_ended(current, added)
         if also:
             also(added)
         _note_progress(current, rows=len(added), after=after)
@@ -64,10 +66,17 @@ def add_items(batch: Batch, make: Callable[[], Sequence[Run]], *, upto: int) -> 
         if current.options.get("after", 0) < upto:
             runs = _lacking(current, make(), first=current.loaded_rows + 1)
             Run.objects.bulk_create(runs)
+            _tell_ended(current, runs)
             _note_progress(current, rows=len(runs), after=upto)
             ring_on_commit()
     _follow(batch, current)
     return True
+
+
+def _tell_ended(batch: Batch, runs: Sequence[Run]) -> None:
+    """Tell the floors above of rows that could not be used, whose runs have failed at once."""
+    if any(run.is_final for run in runs):
+        signals.runs_finished.send(Run, slugs=[batch.automation.slug])
 
 
 def _follow(batch: Batch, current: Batch) -> None:

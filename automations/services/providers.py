@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from automations import signals
 from automations.audit import Actor, record
 from automations.models import Provider, Run
 from automations.queue import ring_on_commit
@@ -44,6 +45,7 @@ def store_test(provider: Provider, *, passed: bool, message: str) -> None:
         provider.save(update_fields=["tested_at", "test_passed", "test_message"])
         if passed:
             _close_circuit(provider)
+        signals.recorded.send(Provider, subject=provider, event=None)
 
 
 def _close_circuit(provider: Provider) -> None:

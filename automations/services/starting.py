@@ -16,10 +16,12 @@ from automations.inputs import placed
 from automations.models import Automation, Batch, Run, Trigger, Version
 from automations.queue import ring_on_commit
 from automations.services import seen
-from automations.services.acting import require
+from automations.services.acting import require, require_one
 from automations.services.filling import fill
 
 TOKENS_PER_CHARACTER = 0.25
+# Trying costs what a run costs and has no effect, so that editors see what their drafts do.
+TRY = ("automations.start_run", "automations.add_version")
 # Behind these stands a person who waits; a batch's runs are put behind all others by `fill`.
 OF_PEOPLE = {
     Run.Origin.PERSON, Run.Origin.SHELL, Run.Origin.PLAYGROUND, Run.Origin.REPLAY,
@@ -81,14 +83,14 @@ def try_version(
 ) -> Run:
     """Queue a simulated run of a published version or a draft: nothing of it is delivered.
 
-    The same `key` returns the first run.
+    The same `key` returns the first run. Who may make drafts may try them.
 
     Raises:
-        NotAllowed: the person may not start runs.
+        NotAllowed: the person may neither start runs nor make drafts.
         WrongState: the automation is paused or retired.
         ValidationError: the draft's recipe is not complete.
     """
-    require(by, "automations.start_run")
+    require_one(by, *TRY)
     _require_under_way(version.automation)
     if not version.is_published:
         version.full_clean(exclude=["number"])
@@ -96,6 +98,25 @@ def try_version(
     run = new_run(version, input_data, by=by, origin=origin)
     run.is_simulated = True
     return _existing(run) or _queue(run, by=by)
+
+
+def try_pair(
+    first: Version, second: Version, input_data: Mapping[str, Any], *, by: Actor, key: str
+) -> tuple[Run, Run]:
+    """Try two versions of one automation on the same input: both runs are queued, or neither.
+
+    The same `key` returns the first pair.
+
+    Raises:
+        NotAllowed, WrongState, ValidationError: as `try_version`.
+        WrongState: it is the same version twice, or one of another automation.
+    """
+    if first.pk == second.pk or first.automation_id != second.automation_id:
+        raise WrongState("Choose two different versions of the same automation to compare.")
+    with transaction.atomic():
+        one = try_version(first, input_data, by=by, key=f"{key}:1")
+        two = try_version(second, input_data, by=by, key=f"{key}:2")
+    return one, two
 
 
 def run_source(automation: Automation, *, by: Actor, origin: Origin = PERSON) -> Run | Batch:

@@ -13,19 +13,22 @@ from automations.errors import WrongState
 from automations.models import Automation, Control, Delivery, Run
 from automations.models.run import RunQuerySet
 from automations.queue import ring_on_commit
-from automations.services.acting import require
+from automations.services.acting import require, require_one
 from automations.services.chaining import TAKES_NONE
 from automations.services.deadlocks import again_after_deadlock
+from automations.services.starting import TRY
 
 
 @again_after_deadlock
 def cancel_run(run: Run, *, by: Actor) -> Run:
     """Cancel a queued or waiting run at once; ask a running one to stop within a beat.
 
+    Who may try drafts may cancel tries.
+
     Raises:
         WrongState: the run has ended.
     """
-    require(by, "automations.start_run")
+    require_one(by, *(TRY if run.is_simulated else TRY[:1]))
     with transaction.atomic():
         changed = cancel_waiting(Run.objects.filter(pk=run.pk)) or ask_to_stop(
             Run.objects.filter(pk=run.pk)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from automations.audit import Actor, record
 from automations.errors import WrongState
 from automations.models import Automation, Provider, Source, ValidatorRule, Version
-from automations.services.acting import require
+from automations.services.acting import require, require_one
 
 
 def create_automation(automation: Automation, *, by: Actor) -> Automation:
@@ -78,8 +78,8 @@ def default_rules() -> list[ValidatorRule]:
     return [*rules, ValidatorRule(direction=output, kind="no_secrets", position=1)]
 
 
-def publish_version(version: Version, *, by: Actor) -> Version:
-    """Freeze a draft.
+def publish_version(version: Version, *, by: Actor, note: str | None = None) -> Version:
+    """Freeze a draft as it is stored, with `note` in place of its own if one is given.
 
     Raises:
         NotAllowed: the person may not publish.
@@ -87,15 +87,33 @@ def publish_version(version: Version, *, by: Actor) -> Version:
         ValidationError: the recipe is not complete.
     """
     require(by, "automations.publish_version")
-    version.full_clean(exclude=["number"])
     with transaction.atomic():
-        now = timezone.now()
-        by_id = by.pk if by else None
-        drafts = Version.objects.drafts().filter(pk=version.pk)
-        if not drafts.update(published_at=now, published_by_id=by_id):
-            raise WrongState(f"{version} is published already.")
+        stored = hold_draft(version.pk)
+        if note is not None:
+            stored.note = note
+        stored.full_clean(exclude=["number"])
+        Version.objects.drafts().filter(pk=stored.pk).update(
+            published_at=timezone.now(), published_by_id=by.pk if by else None, note=stored.note
+        )
         version.refresh_from_db()
         record("publish version", version, by=by)
+    return version
+
+
+def hold_draft(pk: int) -> Version:
+    """Return a draft with its row locked, so that nobody publishes or changes it in between.
+
+    Raises:
+        WrongState: it is published.
+    """
+    locked = Version.objects.select_for_update(of=("self",), no_key=True).select_related(
+        "automation"
+    )
+    version = locked.get(pk=pk)
+    if version.is_published:
+        raise WrongState(
+            f"{version} is published already and never changes; make a new draft from it."
+        )
     return version
 
 
@@ -103,16 +121,15 @@ def make_live(version: Version, *, by: Actor) -> Version:
     """Point the automation at this version: new runs use it at once, running ones go on.
 
     Raises:
-        NotAllowed: in production this needs the approver's right, before it the editor's.
+        NotAllowed: as `require_live`.
         WrongState: the version is a draft.
     """
-    automation = Automation.objects.get(pk=version.automation_id)
-    production = automation.stage == Automation.Stage.PRODUCTION
-    require(by, "automations.make_live" if production else "automations.change_version")
+    require_live(Automation.objects.get(pk=version.automation_id), by=by)
     if not version.is_published:
         raise WrongState(f"{version} is a draft; publish it first, then make it live.")
     with transaction.atomic():
-        automation = Automation.objects.select_for_update().get(pk=automation.pk)
+        locked = Automation.objects.select_for_update(no_key=True)
+        automation = locked.get(pk=version.automation_id)
         before = {"live_version": _number(automation.live_version)}
         automation.live_version = version
         automation.save(update_fields=["live_version", "updated_at"])
@@ -120,6 +137,17 @@ def make_live(version: Version, *, by: Actor) -> Version:
         record("make live", automation, by=by, before=before, after=after)
     version.automation = automation
     return version
+
+
+def require_live(automation: Automation, *, by: Actor) -> None:
+    """Refuse who may not change what is live: in production that takes the approver's right.
+
+    Raises:
+        NotAllowed: with a sentence that names the right.
+    """
+    production = automation.stage == Automation.Stage.PRODUCTION
+    early = () if production else ("automations.change_version",)
+    require_one(by, *early, "automations.make_live")
 
 
 def release_version(version: Version, *, by: Actor) -> Version:

@@ -36,8 +36,12 @@ def known_to(right: str) -> Callable[[View], View]:
     return guarded
 
 
-def tell(request: HttpRequest, verb: Callable[[], Result], done: str) -> Result | None:
+def tell(
+    request: HttpRequest, verb: Callable[[], Result], done: str | Callable[[Result], str]
+) -> Result | None:
     """Do it and say so, or say in one message why it cannot be done; None then.
+
+    `done` is what is said of it, or makes that from what the verb has returned.
 
     Raises:
         NotAllowed: answered with the 403 page.
@@ -52,7 +56,7 @@ def tell(request: HttpRequest, verb: Callable[[], Result], done: str) -> Result 
     except AutomationsError as error:
         messages.error(request, str(error))
         return None
-    messages.success(request, done)
+    messages.success(request, done(result) if callable(done) else done)
     return result
 
 

@@ -1,4 +1,4 @@
-"""The page of one automation, and pausing, resuming, drafting and moving it."""
+"""The page of one automation, and pausing, resuming and drafting."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from automations import connectors, services, validators
 from automations.answering import answerer_of
-from automations.models import Automation, Destination, Run, Source, ValidatorRule, Version
+from automations.models import Automation, Destination, Run, Source, ValidatorRule
 from automations.services.drills import standing
 from automations.views.access import known_to, tell
 from automations.views.paging import page_of
@@ -51,7 +51,6 @@ def shown(request: HttpRequest, slug: str) -> HttpResponse:
         **_recipe(automation),
         **_connections(automation),
         **_rights(request),
-        "stages": Automation.Stage.choices,
         "drilled": standing(automation),
     }
     return render(request, "automations/automation_detail.html", context)
@@ -138,84 +137,3 @@ def resume(request: HttpRequest, slug: str) -> HttpResponse:
     done = f"{automation} goes on."
     tell(request, lambda: services.resume(automation, by=request.user), done)
     return redirect(automation)
-
-
-@require_POST
-@known_to("automations.view_automation")
-def move(request: HttpRequest, slug: str) -> HttpResponse:
-    """Move an automation to the stage named in the form."""
-    automation, stage = _automation(slug), request.POST.get("stage", "")
-    verb = services.move_to_stage
-    tell(request, lambda: verb(automation, stage, by=request.user), f"Moved to {stage}.")
-    return redirect(automation)
-
-
-@require_POST
-@known_to("automations.view_automation")
-def draft(request: HttpRequest, slug: str) -> HttpResponse:
-    """Make a new draft of the newest version and open it."""
-    automation = _automation(slug)
-    verb = services.create_draft
-    made = tell(request, lambda: verb(automation, by=request.user), "Here is your new draft.")
-    return _to_draft(request, made, automation)
-
-
-def _to_draft(request: HttpRequest, made: Version | None, automation: Automation) -> HttpResponse:
-    """Open the draft where the button was: among the checks, else its recipe if one may see it."""
-    if made and request.POST.get("from") == "checks":
-        return redirect("version_checks", made.pk)
-    staff = getattr(request.user, "is_staff", False)
-    return redirect(made if made and staff else automation)
-
-
-def _version(pk: int) -> Version:
-    related = ("automation__live_version", "provider")
-    return get_object_or_404(Version.objects.select_related(*related), pk=pk)
-
-
-@require_POST
-@known_to("automations.view_version")
-def draft_from(request: HttpRequest, pk: int) -> HttpResponse:
-    """Make a new draft from one version and open it."""
-    version = _version(pk)
-    made = tell(
-        request,
-        lambda: services.create_draft(version.automation, by=request.user, source=version),
-        f"Here is a new draft, made from v{version.number}.",
-    )
-    return _to_draft(request, made, version.automation)
-
-
-@require_POST
-@known_to("automations.view_version")
-def publish(request: HttpRequest, pk: int) -> HttpResponse:
-    """Publish a draft."""
-    version = _version(pk)
-    verb = services.publish_version
-    tell(request, lambda: verb(version, by=request.user), f"{version} is published.")
-    return _back(request, version)
-
-
-@require_POST
-@known_to("automations.view_version")
-def make_live(request: HttpRequest, pk: int) -> HttpResponse:
-    """Point the automation at a published version."""
-    version = _version(pk)
-    verb = services.make_live
-    tell(request, lambda: verb(version, by=request.user), f"{version} is live.")
-    return _back(request, version)
-
-
-@require_POST
-@known_to("automations.view_version")
-def release(request: HttpRequest, pk: int) -> HttpResponse:
-    """Publish a draft and make it live; both or neither."""
-    version = _version(pk)
-    verb = services.release_version
-    tell(request, lambda: verb(version, by=request.user), f"{version} is published and live.")
-    return _back(request, version)
-
-
-def _back(request: HttpRequest, version: Version) -> HttpResponse:
-    """Return to the version's page if the button was there, else to the automation's."""
-    return redirect(version if request.POST.get("from") == "version" else version.automation)

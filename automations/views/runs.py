@@ -104,8 +104,8 @@ def live(run: Run, request: HttpRequest) -> dict[str, Any]:
     deliveries = list(run.deliveries.all())
     elapsed_s = tracing.elapsed_s(run)
     why = waiting.obstacles(run)
-    headline = tracing.headline(run, _place(run, why))
-    every = 0 if run.status in SETTLED else _interval(elapsed_s)
+    headline = tracing.headline(run, place_of(run, why))
+    every = 0 if run.status in SETTLED else interval(elapsed_s)
     return {
         "run": run,
         "deliveries": deliveries,
@@ -121,6 +121,7 @@ def live(run: Run, request: HttpRequest) -> dict[str, Any]:
         "in_production": run.automation.stage == Automation.Stage.PRODUCTION,
         "again_key": uuid.uuid4(),
         "may_start": request.user.has_perm("automations.start_run"),
+        "may_try": any(request.user.has_perm(right) for right in services.TRY),
         "may_approve": request.user.has_perm("automations.approve_delivery"),
         "mark": tracing.mark(run, deliveries, every, headline, " ".join(why)),
     }
@@ -134,7 +135,8 @@ def _sends_again(deliveries: list[Delivery]) -> str:
     return "What was delivered is delivered again." if Delivery.State.DELIVERED in states else ""
 
 
-def _place(run: Run, why: list[str]) -> str:
+def place_of(run: Run, why: list[str]) -> str:
+    """Say where a queued run stands, or that it cannot begin; "" for others."""
     if run.status != Run.Status.QUEUED:
         return ""
     if why:
@@ -150,7 +152,7 @@ def _data(run: Run) -> str:
     return text_of(output["data"])
 
 
-def _interval(elapsed_s: int) -> int:
+def interval(elapsed_s: int) -> int:
     """Return after how many seconds to ask again; -1: leave it to a button."""
     if elapsed_s < FAST_FOR_S:
         return 2

@@ -23,14 +23,14 @@ def _object(**properties: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class DemoAutomation:
-    """One automation of the demo, with its first published version."""
+    """One automation of the demo, with its first published version; an idea has none."""
 
     slug: str
     name: str
     summary: str
     stage: str
-    version: dict[str, Any]
-    rules: list[tuple[str, str, dict[str, Any]]]
+    version: dict[str, Any] = field(default_factory=dict)
+    rules: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     input_schema: dict[str, Any] = field(default_factory=plain_text_input)
     destination: tuple[str, str, dict[str, Any]] = ("Kept here", "store_only", {})
 
@@ -83,7 +83,7 @@ TICKET_CLASSIFIER = DemoAutomation(
     slug="ticket_classifier",
     name="Support ticket classifier",
     summary="Gives each support ticket one label and an urgency, as JSON.",
-    stage="prototype",
+    stage="production",
     version={
         "note": "Four worked examples; the small model needs them.",
         "system_prompt": (
@@ -157,4 +157,43 @@ INVOICE_EXTRACTOR = DemoAutomation(
     rules=[("input", "length", {"min_stripped": 20, "max_raw": 20_000})],
 )
 
-PORTFOLIO = (CONTENT_REPURPOSER, TICKET_CLASSIFIER, INVOICE_EXTRACTOR)
+MEETING_NOTES = DemoAutomation(
+    slug="meeting_notes",
+    name="Meeting notes summariser",
+    summary="Turns raw notes of a meeting into decisions and to-dos with names.",
+    stage="prototype",
+    version={
+        "note": "First try: two lists, nothing else.",
+        "system_prompt": (
+            "You summarise notes of meetings. Use only names, dates and numbers that stand in the "
+            "notes. Leave small talk out."
+        ),
+        "user_prompt": "{{ content }}",
+        "temperature": 0.0,
+        "max_output_tokens": 300,
+        "output_schema": _object(
+            decisions=_text(10, 400),
+            to_dos=_text(10, 400),
+        ),
+        "output_template": "Decided\n{{ decisions }}\n\nTo do\n{{ to_dos }}",
+    },
+    rules=[
+        ("input", "length", {"min_stripped": 100, "max_raw": 50_000}),
+        ("output", "length", {"min_stripped": 50, "max_raw": 1_300}),
+    ],
+)
+
+CLAUSE_NEGOTIATOR = DemoAutomation(
+    slug="clause_negotiator",
+    name="Contract clause negotiator",
+    summary="Would answer the other side's contract clauses with our own wording.",
+    stage="idea",
+)
+
+PORTFOLIO = (
+    CONTENT_REPURPOSER,
+    TICKET_CLASSIFIER,
+    INVOICE_EXTRACTOR,
+    MEETING_NOTES,
+    CLAUSE_NEGOTIATOR,
+)

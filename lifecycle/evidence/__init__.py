@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+import structlog
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+
 from automations.models import Automation
 from lifecycle.evidence import (
     deployment,
@@ -15,10 +18,11 @@ from lifecycle.evidence import (
     reliability,
     validation,
 )
-from lifecycle.evidence.base import Evidence
+from lifecycle.evidence.base import Evidence, dated, not_measured
 from lifecycle.evidence.subject import Subject
 from lifecycle.phases import BOXES, SATISFIED, State
 
+log = structlog.get_logger(__name__)
 CHECKS: dict[int, Callable[[Subject], Evidence]] = {
     1: validation.score,
     2: validation.decision,
@@ -53,9 +57,27 @@ CHECKS: dict[int, Callable[[Subject], Evidence]] = {
 
 
 def look(automation: Automation, now: datetime) -> dict[int, Evidence]:
-    """Return how each box stands at this moment; an exemption stands in for what is missing."""
+    """Return how each box stands at this moment; an exemption stands in for what is missing.
+
+    Raises:
+        OperationalError, InterfaceError: the database cannot be asked, so nothing is known of
+            any box; inside a transaction every other DatabaseError too.
+    """
     subject = Subject(automation, now)
-    return {number: _with_exemption(subject, number, CHECKS[number](subject)) for number in BOXES}
+    return {number: _with_exemption(subject, number, _found(subject, number)) for number in BOXES}
+
+
+def _found(subject: Subject, number: int) -> Evidence:
+    """Ask one box; one that breaks says so, and does not take the others along."""
+    try:
+        return CHECKS[number](subject)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        if isinstance(error, DatabaseError) and connection.in_atomic_block:
+            raise
+        log.exception("box_broke", automation=subject.slug, box=number)
+        return not_measured("this check broke, and it is our fault; the log says how.")
 
 
 def _with_exemption(subject: Subject, number: int, found: Evidence) -> Evidence:
@@ -63,5 +85,5 @@ def _with_exemption(subject: Subject, number: int, found: Evidence) -> Evidence:
     if exemption is None or found.state in SATISFIED:
         return found
     who = exemption.by or "somebody"
-    why = f"Exempt until {exemption.until:%-d %b %Y} by {who}: {exemption.reason} ({found.why})"
+    why = f"Exempt until {dated(exemption.until)} by {who}: {exemption.reason} ({found.why})"
     return Evidence(State.EXEMPT, why, found.rows, found.step)

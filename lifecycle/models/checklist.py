@@ -105,6 +105,10 @@ class Exemption(models.Model):
     def __str__(self) -> str:
         return f"{BOXES[self.number].title} exempt until {self.until:%Y-%m-%d}"
 
+    @property
+    def holds(self) -> bool:
+        return self.ended_at is None and self.until >= timezone.localdate()
+
 
 class Attestation(models.Model):
     """What a person vouches for where no data can prove it; it expires."""

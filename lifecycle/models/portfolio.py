@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 
+from automations.errors import WrongState
 from automations.models import Automation
+
+CLOSED = "This review is closed, so nothing in it changes any more; decide in the next one."
+
+
+class PortfolioReviewQuerySet(models.QuerySet["PortfolioReview"]):
+    def open(self) -> PortfolioReviewQuerySet:
+        return self.filter(closed_at=None)
+
+    def update(self, **values: Any) -> int:
+        """Change open reviews only; a closed one is left as it is."""
+        return super(PortfolioReviewQuerySet, self.open()).update(**values)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete open reviews only."""
+        return super(PortfolioReviewQuerySet, self.open()).delete()
+
+
+class PortfolioDecisionQuerySet(models.QuerySet["PortfolioDecision"]):
+    def open(self) -> PortfolioDecisionQuerySet:
+        return self.filter(review__closed_at=None)
+
+    def update(self, **values: Any) -> int:
+        """Change rows of open reviews only; those of a closed one are left as they are."""
+        return super(PortfolioDecisionQuerySet, self.open()).update(**values)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete rows of open reviews only."""
+        return super(PortfolioDecisionQuerySet, self.open()).delete()
 
 
 class PortfolioReview(models.Model):
@@ -22,11 +54,48 @@ class PortfolioReview(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
 
+    objects = PortfolioReviewQuerySet.as_manager()
+
     class Meta:
         ordering = ["-month"]
 
     def __str__(self) -> str:
         return f"Portfolio review {self.month:%Y-%m}"
+
+    def save(self, **options: Any) -> None:
+        """Save an open review.
+
+        Raises:
+            WrongState: it is closed.
+        """
+        refuse_closed(self.pk)
+        super().save(**options)
+
+    def get_absolute_url(self) -> str:
+        return reverse("portfolio_review_month", args=[f"{self.month:%Y-%m}"])
+
+    def delete(self, **options: Any) -> tuple[int, dict[str, int]]:  # type: ignore[override]
+        """Delete an open review.
+
+        Raises:
+            WrongState: it is closed.
+        """
+        refuse_closed(self.pk)
+        return super().delete(**options)
+
+    @property
+    def is_closed(self) -> bool:
+        return self.closed_at is not None
+
+
+def refuse_closed(pk: Any) -> None:
+    """Refuse a change of a review that is closed.
+
+    Raises:
+        WrongState: it is closed.
+    """
+    if PortfolioReview.objects.filter(pk=pk, closed_at__isnull=False).exists():
+        raise WrongState(CLOSED)
 
 
 class PortfolioDecision(models.Model):
@@ -50,6 +119,8 @@ class PortfolioDecision(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
 
+    objects = PortfolioDecisionQuerySet.as_manager()
+
     class Meta:
         ordering = ["review_id", "automation__name"]
         constraints = [
@@ -58,3 +129,21 @@ class PortfolioDecision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.automation} in {self.review}"
+
+    def save(self, **options: Any) -> None:
+        """Save a row of an open review.
+
+        Raises:
+            WrongState: the review is closed.
+        """
+        refuse_closed(self.review_id)
+        super().save(**options)
+
+    def delete(self, **options: Any) -> tuple[int, dict[str, int]]:  # type: ignore[override]
+        """Delete a row of an open review.
+
+        Raises:
+            WrongState: the review is closed.
+        """
+        refuse_closed(self.review_id)
+        return super().delete(**options)

@@ -35,6 +35,9 @@ class Prototype(models.Model):
     started_by_run = models.ForeignKey(
         Run, models.SET_NULL, null=True, blank=True, related_name="+"
     )
+    start_reason = models.TextField(
+        blank=True, default="", help_text="Why it began although something spoke against it."
+    )
     due_at = models.DateTimeField()
     overdue_noted_at = models.DateTimeField(null=True, blank=True)
     verdict = models.CharField(max_length=16, choices=Verdict, blank=True, default="")

@@ -115,12 +115,25 @@ class Scorecard(models.Model):
         return {key: getattr(self, key) for key in elput.KEYS}
 
     @property
+    def counted_weights(self) -> dict[str, str]:
+        """The stored weights; equal ones where a row from outside holds none that can be used."""
+        try:
+            return {key: str(weight) for key, weight in elput.weights_of(self.weights).items()}
+        except ValueError:
+            return elput.equal_weights()
+
+    @property
     def published_score(self) -> Decimal:
-        return elput.score(self.values, self.weights)
+        return elput.score(self.values, self.counted_weights)
 
     @property
     def adjusted_score(self) -> Decimal:
-        return elput.score(self.values, self.weights, elput.Formula.ADJUSTED)
+        return elput.score(self.values, self.counted_weights, elput.Formula.ADJUSTED)
+
+    @property
+    def computed_score(self) -> Decimal:
+        """What follows from the factors under the row's own formula."""
+        return elput.score(self.values, self.counted_weights, self.formula)
 
     @property
     def verdict(self) -> elput.Verdict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
@@ -45,6 +46,12 @@ class Team(models.Model):
 
     def __str__(self) -> str:
         return "Team settings"
+
+    def clean(self) -> None:
+        try:
+            elput.weights_of(self.weights)
+        except ValueError as error:
+            raise ValidationError({"weights": str(error)}) from error
 
     @classmethod
     def current(cls) -> Team:

@@ -1,90 +1,127 @@
-"""The first page: the portfolio, or the way in when there is none yet; and the short guide."""
+"""The first page: what needs you, and the portfolio; and the short guide."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import OuterRef, Subquery
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
 
-from automations import services
-from automations.models import Automation, Run, Worker
+from automations.downloads import csv_lines
+from automations.models import Worker
+from automations.views.access import known_to
 from automations.waiting import stopped_providers
-from lifecycle.demo import loading
+from lifecycle import first_steps, phases, portfolio_csv, selection
+from lifecycle import portfolio as reading
+from lifecycle.models import Team
+from lifecycle.needs import needs_of
+from lifecycle.portfolio import Line, Row
+from lifecycle.views import starting
 
-MOST = 200
-WAITING = 5
+SHOWN_NEEDS = 6
 
 
 @require_safe
 @login_required
 def portfolio(request: HttpRequest) -> HttpResponse:
-    """Show every automation with its stage, live version and last run."""
+    """Show what needs this person, the totals, and a page of the automations."""
     if not request.user.has_perm("automations.view_automation"):
         return render(request, "lifecycle/no_role.html", {"title": "Home"})
-    automations = _automations()
-    rights = {
-        "may_add": request.user.has_perm("automations.add_automation"),
-        "worker_alive": Worker.alive().exists(),
-    }
-    if not automations:
-        return render(request, "lifecycle/start.html", {"title": "Start", **rights})
+    found = reading.listed()
+    if not found:
+        return starting.start(request)
+    steps, team = first_steps.progress()
+    rows = reading.rows_of(found)
+    own = [row for row in rows if row.automation.owner_id == request.user.pk]
+    shown, lines = _table(request, rows, own, team)
+    needs = needs_of(request.user, [lines[row.automation.pk] for row in own], now=timezone.now())
     context = {
-        "title": "Automations",
-        "rows": _with_last_runs(automations),
-        "waiting": _waiting(),
+        "title": "Home",
+        "needs": needs[:SHOWN_NEEDS],
+        "more_needs": needs[SHOWN_NEEDS:],
+        "need_count": len(needs),
+        "totals": reading.totals_of(rows),
+        "steps": None if steps.is_whole or starting.is_skipped(request) else steps,
         "stopped": stopped_providers(),
-        **rights,
+        "worker_alive": Worker.alive().exists(),
+        **shown,
     }
     return render(request, "lifecycle/portfolio.html", context)
 
 
-def _automations() -> list[Any]:
-    newest = Run.objects.filter(automation_id=OuterRef("slug")).order_by("-pk").values("pk")
-    found = Automation.objects.select_related("live_version", "owner").defer("input_schema")
-    return list(found.annotate(last_run_pk=Subquery(newest[:1])).order_by("name")[:MOST])
+@require_safe
+@known_to("automations.view_automation")
+def automations(request: HttpRequest) -> HttpResponse:
+    """Show the list of automations alone."""
+    shown, _ = _table(request, reading.rows_of(reading.listed()), [], None)
+    return render(request, "lifecycle/automations.html", {"title": "Automations", **shown})
 
 
-def _with_last_runs(automations: list[Any]) -> list[tuple[Automation, Run | None]]:
-    keys = [automation.last_run_pk for automation in automations if automation.last_run_pk]
-    runs = Run.objects.light().in_bulk(keys)
-    return [(automation, runs.get(automation.last_run_pk)) for automation in automations]
+def _table(
+    request: HttpRequest, rows: Sequence[Row], own: Sequence[Row], team: Team | None
+) -> tuple[dict[str, Any], dict[int, Line]]:
+    """Return the context of the list, and the lines that it and `own` need, by automation."""
+    choice = selection.choice_of(request.GET)
+    kept = selection.chosen(rows, choice, user=request.user)
+    part = selection.part_of(kept, choice.page)
+    lines = _lines(own, part.items, team)
+    context = {
+        "lines": [lines[row.automation.pk] for row in part.items],
+        "part": part,
+        "month": timezone.localdate(),
+        "may_add": request.user.has_perm("automations.add_automation"),
+        "is_empty": not rows,
+        **_filters(choice, rows),
+    }
+    return context, lines
 
 
-def _waiting() -> list[Run]:
-    """Return the oldest runs that wait for a person."""
-    waiting = Run.objects.light().filter(status=Run.Status.AWAITING_APPROVAL)
-    return list(waiting.select_related("automation").order_by("pk")[:WAITING])
+def _lines(own: Sequence[Row], shown: Sequence[Row], team: Team | None) -> dict[int, Line]:
+    """Return the lines of a person's automations and of a page's, each once."""
+    rows = {row.automation.pk: row for row in (*own, *shown)}
+    found = reading.lines_of(list(rows.values()), team=team)
+    return {line.row.automation.pk: line for line in found}
+
+
+def _filters(choice: selection.Choice, rows: Sequence[Row]) -> dict[str, Any]:
+    owners = selection.owners_among(rows)
+    return {
+        "choice": choice,
+        "sortings": selection.sortings(choice),
+        "filters": [
+            ("stage", "Stage", list(selection.STAGES.items()), choice.stage),
+            ("phase", "Phase", [("", "All"), *selection.PHASES.items()], choice.phase),
+            ("verdict", "Verdict", [("", "All"), *selection.VERDICTS.items()], choice.verdict),
+            ("owner", "Owner", _owners(owners), choice.owner),
+        ],
+    }
+
+
+def _owners(names: list[str]) -> list[tuple[str, str]]:
+    first = [("", "Everybody"), (selection.MINE, "Mine"), (selection.NOBODY, "Nobody")]
+    return [*first, *((name, name) for name in names if name not in dict(first))]
 
 
 @require_safe
-@login_required
-def start(request: HttpRequest) -> HttpResponse:
-    """Show the three ways to start."""
-    context = {
-        "title": "Start",
-        "may_add": request.user.has_perm("automations.add_automation"),
-        "worker_alive": Worker.alive().exists(),
-    }
-    return render(request, "lifecycle/start.html", context)
-
-
-@require_POST
-@login_required
-def load_example(request: HttpRequest) -> HttpResponse:
-    """Load the example automations."""
-    services.require(request.user, "automations.add_automation")
-    loading.load()
-    messages.success(request, "The example automations are loaded; open one and run it.")
-    return redirect("portfolio")
+@known_to("automations.view_automation")
+def as_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """Return all automations that the address's filters leave, as CSV."""
+    choice = selection.choice_of(request.GET)
+    rows = selection.chosen(reading.rows_of(reading.listed()), choice, user=request.user)
+    lines = csv_lines(portfolio_csv.table(reading.lines_of(rows)))
+    answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="portfolio-{timezone.localdate()}.csv"'
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer
 
 
 @require_safe
 @login_required
 def guide(request: HttpRequest) -> HttpResponse:
-    """Explain the words and the way from an idea to a run."""
-    return render(request, "lifecycle/guide.html", {"title": "How Lifecycle works"})
+    """Explain the words and the way from an idea to production."""
+    context = {"title": "How Lifecycle works", "phases": phases.PHASES}
+    return render(request, "lifecycle/guide.html", context)

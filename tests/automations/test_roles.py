@@ -11,7 +11,7 @@ from django.core.management import call_command
 
 from automations import roles, services
 from automations.errors import NotAllowed, WrongState
-from automations.models import AuditEvent, Automation, Delivery, Run
+from automations.models import AuditEvent, Automation, Delivery, Run, Version
 from tests.makers import (
     make_automation,
     make_delivery,
@@ -55,6 +55,10 @@ def _verbs() -> dict[str, tuple[Callable[[], Verb], set[str]]]:
             lambda: _on(Automation(name="New", slug="new"), services.create_automation),
             edit,
         ),
+        "save_draft": (lambda: _on(_changed(make_version()), services.save_draft), edit),
+        "draft_like": (lambda: _on(make_live(), services.draft_like), edit),
+        "try_version": (lambda: _on(make_version(), _try), operate | edit),
+        "try_pair": (lambda: _on(make_version(make_live().automation), _pair), operate | edit),
         "publish_version": (lambda: _on(make_version(), services.publish_version), edit),
         "make_live (prototype)": (lambda: _live_in("prototype"), edit),
         "make_live (production)": (lambda: _live_in("production"), approve),
@@ -81,6 +85,21 @@ def _submit(automation: Automation, *, by: Any) -> Run:
 
 def _submit_batch(automation: Automation, *, by: Any) -> object:
     return services.submit_batch(automation, [{"content": "x"}], by=by, name="rows")
+
+
+def _changed(draft: Version) -> Version:
+    draft.system_prompt = "Be kind."
+    return draft
+
+
+def _try(version: Version, *, by: Any) -> Run:
+    return services.try_version(version, {"content": "x"}, by=by)
+
+
+def _pair(version: Version, *, by: Any) -> object:
+    live = version.automation.live_version
+    assert live
+    return services.try_pair(version, live, {"content": "x"}, by=by, key="k")
 
 
 def _set_key(provider: Any, *, by: Any) -> object:

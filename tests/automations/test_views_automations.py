@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from automations.models import AuditEvent, Automation, Provider, Trigger, Version
-from tests.makers import make_automation, make_destination, make_live, make_run, make_version
+from automations.models import Automation, Provider, Trigger
+from tests.makers import make_destination, make_live, make_run, make_version
 
 pytestmark = pytest.mark.django_db
 
@@ -104,7 +104,8 @@ def test_a_new_draft_opens_for_editing(client: Client, editor: Any) -> None:
     automation = make_live().automation
     page = press(client, editor, "automation_draft", automation.slug)
     assert automation.versions.drafts().get().number == 2
-    assert "A draft: edit and save it" in page
+    assert "Here is your new draft." in page
+    assert "<h1>Edit Writer v2" in page
 
 
 def test_a_draft_can_be_made_from_an_older_version(client: Client, editor: Any) -> None:
@@ -112,26 +113,6 @@ def test_a_draft_can_be_made_from_an_older_version(client: Client, editor: Any) 
     make_live(old.automation, system_prompt="The new way.")
     press(client, editor, "version_draft", old.pk)
     assert old.automation.versions.drafts().get().system_prompt == "The old way."
-
-
-def test_publishing_and_making_live_in_one_step(client: Client, editor: Any) -> None:
-    draft = make_version()
-    assert "is published and live" in press(client, editor, "version_release", draft.pk)
-    automation = Automation.objects.get()
-    assert automation.live_version == draft
-    assert Version.objects.get().published_by == editor
-
-
-def test_in_production_an_editor_neither_releases_nor_half_releases(
-    client: Client, editor: Any
-) -> None:
-    draft = make_version(make_automation(stage="production"))
-    client.force_login(editor)
-    answer = client.post(reverse("version_release", args=[draft.pk]))
-    assert answer.status_code == 403
-    draft.refresh_from_db()
-    assert not draft.is_published
-    assert not AuditEvent.objects.filter(action="publish version").exists()
 
 
 def test_a_draft_with_a_fault_is_not_published_and_the_fault_is_named(
@@ -150,53 +131,12 @@ def test_publishing_twice_says_so(client: Client, editor: Any) -> None:
     assert "is published already" in press(client, editor, "version_publish", live.pk)
 
 
-def test_a_draft_cannot_be_made_live(client: Client, editor: Any) -> None:
-    assert "publish it first" in press(client, editor, "version_live", make_version().pk)
-
-
 def test_a_button_on_the_versions_page_returns_there(client: Client, editor: Any) -> None:
     draft = make_version()
     client.force_login(editor)
     address = reverse("version_publish", args=[draft.pk])
     answer = client.post(address, {"from": "version"})
     assert answer.headers["Location"] == draft.get_absolute_url()
-
-
-# --- stages --------------------------------------------------------------------------------
-
-
-def test_an_editor_moves_between_the_early_stages(client: Client, editor: Any) -> None:
-    automation = make_live().automation
-    press(client, editor, "automation_stage", automation.slug, stage="idea")
-    assert Automation.objects.get().stage == "idea"
-    event = AuditEvent.objects.get(action="move to stage")
-    assert (event.before, event.after) == ({"stage": "prototype"}, {"stage": "idea"})
-
-
-def test_only_an_approver_moves_into_and_out_of_production(
-    client: Client, editor: Any, approver: Any
-) -> None:
-    automation = make_live().automation
-    address = reverse("automation_stage", args=[automation.slug])
-    for target, before in (("production", "prototype"), ("prototype", "production")):
-        client.force_login(editor)
-        assert client.post(address, {"stage": target}).status_code == 403
-        assert Automation.objects.get().stage == before
-        client.force_login(approver)
-        assert client.post(address, {"stage": target}).status_code == 302
-        assert Automation.objects.get().stage == target
-
-
-def test_production_needs_a_live_version(client: Client, approver: Any) -> None:
-    automation = make_version().automation
-    page = press(client, approver, "automation_stage", automation.slug, stage="production")
-    assert "has no live version" in page
-
-
-def test_an_unknown_stage_is_refused(client: Client, editor: Any) -> None:
-    automation = make_live().automation
-    page = press(client, editor, "automation_stage", automation.slug, stage="moon")
-    assert "There is no stage" in page
 
 
 def test_who_is_not_staff_is_sent_nowhere_near_the_admin(client: Client, editor: Any) -> None:
@@ -207,4 +147,5 @@ def test_who_is_not_staff_is_sent_nowhere_near_the_admin(client: Client, editor:
     page = shown(client, editor, automation)
     assert "/admin/automations/" not in page
     answer = client.post(reverse("automation_draft", args=[automation.slug]))
-    assert answer.headers["Location"] == automation.get_absolute_url()
+    draft = automation.versions.drafts().get()
+    assert answer.headers["Location"] == reverse("version_edit", args=[draft.pk])

@@ -93,7 +93,7 @@ def test_an_empty_list_says_what_a_run_is(viewing: Client) -> None:
 def test_an_empty_installation_shows_three_ways_in(client: Client, editor: Any) -> None:
     client.force_login(editor)
     page = client.get("/").content.decode()
-    for words in ("Load the example", "Describe an idea", "Read how it works"):
+    for words in ("Load the example", "Describe an idea", "Start from a template"):
         assert words in page
     answer = client.post(reverse("load_example"), follow=True)
     page = answer.content.decode()
@@ -106,21 +106,22 @@ def test_who_may_not_add_is_not_offered_to(viewing: Client) -> None:
     assert "An editor can do this." in page
 
 
-def test_the_portfolio_shows_stage_version_and_last_run(viewing: Client) -> None:
+def test_the_portfolio_shows_stage_and_last_runs(viewing: Client) -> None:
     live = make_live()
     make_run(live, status="success")
-    last = make_run(live, status="failed")
+    make_run(live, status="failed")
     page = viewing.get("/").content.decode()
-    assert reverse("run", args=[last.pk]) in page
-    for words in ("Writer", "Prototype", "v1", "Failed"):
+    assert f"{reverse('runs')}?automation=writer" in page
+    for words in ("Writer", "Prototype", "1 success, 1 failed"):
         assert words in page
 
 
-def test_what_waits_for_a_person_comes_first(viewing: Client) -> None:
+def test_what_waits_for_a_person_comes_first(client: Client, approver: Any) -> None:
+    client.force_login(approver)
     run = make_run(status="awaiting_approval")
-    page = viewing.get("/").content.decode()
+    page = client.get("/").content.decode()
     assert page.index("Needs you") < page.index('aria-label="Automations"')
-    assert f"Run {run.pk}" in page
+    assert reverse("run", args=[run.pk]) in page
 
 
 def test_an_account_without_a_role_is_told_so(client: Client, stranger: Any) -> None:
@@ -198,7 +199,7 @@ def test_queries_do_not_grow_with_the_rows(client: Client, superuser: Any, addre
     few = queries(client, address)
     grow(9)
     assert queries(client, address) == few
-    assert few <= 15
+    assert few <= (20 if address == "/" else 15)
 
 
 def test_an_automations_page_costs_the_same_with_many_rows(client: Client, superuser: Any) -> None:
@@ -217,7 +218,7 @@ def test_an_automations_page_costs_the_same_with_many_rows(client: Client, super
     few = queries(client, address)
     add(8)
     assert queries(client, address) == few
-    assert few <= 15
+    assert few <= 21
 
 
 def test_no_page_counts_all_runs(client: Client, superuser: Any) -> None:

@@ -49,10 +49,16 @@ def test_the_same_key_tries_once(operator: Any) -> None:
     assert services.try_version(draft, INPUT, by=operator, key="k") == first
 
 
-def test_who_may_not_start_runs_may_not_try(viewer: Any, editor: Any) -> None:
-    for person in (viewer, editor):
+def test_who_neither_runs_nor_edits_may_not_try(viewer: Any, approver: Any) -> None:
+    for person in (viewer, approver):
         with pytest.raises(NotAllowed, match="start_run"):
             services.try_version(make_version(make_automation(person.username)), INPUT, by=person)
+
+
+def test_who_makes_drafts_may_try_them(editor: Any) -> None:
+    run = services.try_version(make_version(), INPUT, by=editor)
+    assert run.requested_by == editor
+    assert services.cancel_run(run, by=editor).status == "cancelled"
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,18 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from automations import services
-from automations.models import Attempt, Automation, Batch, Run, Trigger
+from automations.models import Attempt, Automation, Batch, Delivery, Run, Trigger
 from automations.services.firings import note_firing
 from tests.automations.batching import upload
+from tests.automations.versioning import pages_of_versions
 from tests.e2e.conftest import Check, Open, visit
 from tests.e2e.test_shell import LOOKS
+from tests.lifecycle.boxes import pages_of_checklists
+from tests.lifecycle.earning import pages_of_money
+from tests.lifecycle.portfolios import pages_of_the_portfolio
+from tests.lifecycle.promoting import pages_of_promotions
+from tests.lifecycle.prototyping import pages_of_prototypes, pages_of_reviews
+from tests.lifecycle.scoring import pages_of_scorecards
 from tests.makers import (
     LONG_TEXT,
     make_delivery,
@@ -105,6 +112,36 @@ def test_from_the_button_to_the_output(
     page.on("request", lambda request: calls.append(request.url))
     page.wait_for_timeout(3_000)  # longer than the interval at which an unfinished run asks
     assert calls == []
+
+
+@pytest.mark.worker
+@pytest.mark.django_db(transaction=True)
+def test_from_a_changed_draft_to_a_version_that_is_kept(
+    open_page: Open, automation: Automation, worker: None
+) -> None:
+    page = open_page(reverse("automation_versions", args=[automation.slug]))
+    page.get_by_role("button", name="New draft", exact=True).click()
+    page.get_by_label("System prompt").fill("Be brief.")
+    page.get_by_role("button", name="Save and try it").click()
+    page.get_by_label("Content").fill(LONG_TEXT)
+    page.get_by_role("button", name="Try it").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("v2")
+    expect(page.get_by_role("status").first).to_contain_text("Both have answered", timeout=60_000)
+    for key in ("a", "b"):
+        expect(page.locator(f"#output-{key}")).to_contain_text("This text was written by the fake")
+    expect(page.get_by_role("region", name="The difference in numbers")).to_contain_text("Tokens")
+    expect(page.get_by_role("region", name="What differs between the recipes")).to_contain_text(
+        "System prompt"
+    )
+    calls: list[str] = []
+    page.on("request", lambda request: calls.append(request.url))
+    page.wait_for_timeout(3_000)  # longer than the interval at which an unfinished pair asks
+    assert calls == []
+    page.get_by_label("Note").fill("Briefer.")
+    page.get_by_role("button", name="as a version").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Published")
+    assert automation.versions.get(number=2).note == "Briefer."
+    assert not Delivery.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -218,11 +255,11 @@ def addresses() -> list[str]:
         reverse("automation", args=[slug]), reverse("automation_run", args=[slug]),
         reverse("automation_connections", args=[slug]),
         reverse("source", args=[slug]), reverse("source", args=[slug]) + "?kind=feed",
-        *pages_of_destinations(automation),
-        *pages_of_triggers(automation),
+        *pages_of_destinations(automation), *pages_of_triggers(automation),
         reverse("run", args=[run.pk]), reverse("run", args=[waiting.pk]),
         reverse("run_trace", args=[run.pk]), reverse("run_trace", args=[queued.pk]),
-        *pages_of_checks(automation),
+        *pages_of_checks(automation), *pages_of_versions(automation),
+        *pages_of_deciding(automation),
         reverse("playground", args=[slug]) + f"?run={run.pk}",
         reverse("run", args=[queued.pk]), reverse("batch", args=[batch.pk]),
         reverse("batch_new", args=[slug]), reverse("batch", args=[draft.pk]),
@@ -233,6 +270,19 @@ def addresses() -> list[str]:
         reverse("admin:automations_automation_change", args=[automation.pk]),
         reverse("admin:automations_provider_change", args=[run.provider_id]),
     ]  # fmt: skip
+
+
+def pages_of_deciding(automation: Automation) -> list[str]:
+    """Return the pages of the upper floors."""
+    return [
+        *pages_of_the_portfolio(automation),
+        *pages_of_money(automation),
+        *pages_of_promotions(automation),
+        *pages_of_scorecards(automation),
+        *pages_of_checklists(automation),
+        *pages_of_reviews(automation),
+        *pages_of_prototypes(automation),
+    ]
 
 
 def pages_of_triggers(automation: Automation) -> list[str]:

@@ -24,7 +24,7 @@ EXAMPLES = 20
 OPEN_INPUT = {"start_run", "start_batch"}
 OPERATIONS = [
     "start_run", "get_run", "list_runs", "cancel_run", "start_batch", "get_batch", "cancel_batch",
-    "list_automations",
+    "list_automations", "get_checklist",
 ]  # fmt: skip
 
 

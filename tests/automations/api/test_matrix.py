@@ -30,6 +30,7 @@ ROWS: dict[str, tuple[frozenset[str], Any, int]] = {
     "get_batch": (EVERYBODY, None, 200),
     "cancel_batch": (START, None, 200),
     "list_automations": (EVERYBODY, None, 200),
+    "get_checklist": (EVERYBODY, None, 200),
 }
 
 

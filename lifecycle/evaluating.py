@@ -1,8 +1,8 @@
-"""Verbs on checklists: look at the evidence and keep what was found; exempt, attest."""
+"""Look at the evidence and keep what was found: how each box stands, and every change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,22 +16,29 @@ from lifecycle.models import BoxChange, BoxState, Checklist
 
 log = structlog.get_logger(__name__)
 A_ROUND = 50
+AFTER_A_BREAK = timedelta(minutes=5)
+COLUMNS = ("state", "why", "rows", "step", "step_url", "since")
 
 
 def mark(slugs: Iterable[str], *, within: timedelta = timedelta()) -> None:
     """Let the evaluator look at these automations again, at the latest after `within`.
 
-    In order, so that two transactions that mark the same ones never wait for each other.
+    One query where that is so already, as with most runs that end. The rows are locked in order,
+    so that two transactions that mark the same ones never wait for each other.
     """
     moment = timezone.now() + within
-    for slug in sorted(set(slugs)):
-        Checklist.objects.filter(automation__slug=slug, due_at__gt=moment).update(due_at=moment)
+    named = Automation.objects.filter(slug__in=set(slugs)).values("pk")
+    later = Checklist.objects.filter(automation__in=named, due_at__gt=moment).order_by("pk")
+    with transaction.atomic(savepoint=False):
+        locked = later.select_for_update(no_key=True).values_list("pk", flat=True)
+        if found := list(locked):
+            Checklist.objects.filter(pk__in=found).update(due_at=moment)
 
 
 def evaluate_due() -> int:
     """Evaluate what is due, the longest due first; return how many that were.
 
-    One that breaks is noted in the log and tried again in an hour; the others go on.
+    One that breaks is noted in the log and tried again in five minutes; the others go on.
     """
     now = timezone.now()
     new = Automation.objects.filter(progress=None)
@@ -42,51 +49,71 @@ def evaluate_due() -> int:
             evaluate(automation)
         except Exception:
             log.exception("checklist_broke", automation=automation.slug)
+            mark([automation.slug], within=AFTER_A_BREAK)
     return len(found)
 
 
 def evaluate(automation: Automation, *, now: datetime | None = None) -> Checklist:
-    """Look at all 29 boxes and keep how they stand; every change of a box leaves a row."""
+    """Look at all 29 boxes and keep how they stand; every change of a box leaves a row.
+
+    What an evaluator saw is kept only if no other one has looked since; then it is looked at once
+    more, as two machines' clocks may differ.
+    """
     now = now or timezone.now()
     checklist, _ = Checklist.objects.get_or_create(automation=automation)
     # Before looking: what happens from here on asks for another look.
     Checklist.objects.filter(pk=checklist.pk).update(due_at=now + Checklist.EVERY)
-    fresh = Automation.objects.select_related("live_version__provider", "owner", "deputy")
+    fresh = Automation.objects.select_related("live_version__provider", "source", "owner")
     found = evidence.look(fresh.get(pk=automation.pk), now)
     with transaction.atomic():
+        # First the automation, as whoever changes one does: in the other order two would wait
+        # for each other.
+        Automation.objects.select_for_update(no_key=True).only("pk").get(pk=automation.pk)
         checklist = Checklist.objects.select_for_update().get(pk=checklist.pk)
-        if checklist.evaluated_at is None or checklist.evaluated_at < now:
+        if checklist.evaluated_at is None or checklist.evaluated_at <= now:
             _keep(checklist, found, now)
+        else:
+            mark([automation.slug])
     return checklist
 
 
 def _keep(checklist: Checklist, found: Mapping[int, Evidence], now: datetime) -> None:
     known = {row.number: row for row in checklist.boxes.all()}
+    changes: list[BoxChange] = []
+    written: list[BoxState] = []
     for number, shown in found.items():
         row = known.get(number) or BoxState(checklist=checklist, number=number, state="")
         if row.state != shown.state:
-            _note_change(checklist, row, shown, now)
-        _write(row, shown)
+            changes += _change(checklist, row, shown, now)
+            row.since = now
+        if _brought_up_to_date(row, shown):
+            written.append(row)
+    BoxChange.objects.bulk_create(changes)
+    BoxState.objects.bulk_update([row for row in written if row.number in known], COLUMNS)
+    BoxState.objects.bulk_create([row for row in written if row.number not in known])
     satisfied = [n for n, shown in found.items() if shown.state in phases.SATISFIED]
     _note_phases(checklist, satisfied, now)
     checklist.evaluated_at = now
     checklist.save(update_fields=["evaluated_at", "phase", "phase_since", "left"])
 
 
-def _note_change(checklist: Checklist, row: BoxState, shown: Evidence, now: datetime) -> None:
-    BoxChange.objects.create(
-        automation_id=checklist.automation_id,
-        number=row.number,
-        before=row.state,
-        after=shown.state,
-        why=shown.why,
-        at=now,
-    )
-    row.since = now
+def _change(
+    checklist: Checklist, row: BoxState, shown: Evidence, now: datetime
+) -> Iterator[BoxChange]:
+    """Yield the row of a change; that a box was not met when first looked at is none."""
+    if row.state or shown.state in phases.SATISFIED:
+        yield BoxChange(
+            automation_id=checklist.automation_id,
+            number=row.number,
+            before=row.state,
+            after=shown.state,
+            why=shown.why,
+            at=now,
+        )
 
 
-def _write(row: BoxState, shown: Evidence) -> None:
-    """Save a box's row if anything of it is new."""
+def _brought_up_to_date(row: BoxState, shown: Evidence) -> bool:
+    """Put what was found into a box's row; tell whether anything of it is new. Does not save."""
     values = {
         "state": shown.state.value,
         "why": shown.why,
@@ -95,10 +122,10 @@ def _write(row: BoxState, shown: Evidence) -> None:
         "step_url": shown.step.url if shown.step else "",
     }
     if row.pk and all(getattr(row, name) == value for name, value in values.items()):
-        return
+        return False
     for name, value in values.items():
         setattr(row, name, value)
-    row.save()
+    return True
 
 
 def _note_phases(checklist: Checklist, satisfied: list[int], now: datetime) -> None:
