@@ -23,16 +23,18 @@ COLUMNS = ("state", "why", "rows", "step", "step_url", "since")
 def mark(slugs: Iterable[str], *, within: timedelta = timedelta()) -> None:
     """Let the evaluator look at these automations again, at the latest after `within`.
 
-    One query where that is so already, as with most runs that end. The rows are locked in order,
-    so that two transactions that mark the same ones never wait for each other.
+    The rows are locked even where that is so already: an evaluator that is about to look waits for
+    the change to be committed, and sees it. They are locked in order, so that two transactions that
+    mark the same ones never wait for each other.
     """
     moment = timezone.now() + within
     named = Automation.objects.filter(slug__in=set(slugs)).values("pk")
-    later = Checklist.objects.filter(automation__in=named, due_at__gt=moment).order_by("pk")
+    rows = Checklist.objects.filter(automation__in=named).order_by("pk")
     with transaction.atomic(savepoint=False):
-        locked = later.select_for_update(no_key=True).values_list("pk", flat=True)
-        if found := list(locked):
-            Checklist.objects.filter(pk__in=found).update(due_at=moment)
+        locked = rows.select_for_update(no_key=True).values_list("pk", "due_at")
+        late = [pk for pk, due_at in locked if due_at > moment]
+        if late:
+            Checklist.objects.filter(pk__in=late).update(due_at=moment)
 
 
 def evaluate_due() -> int:

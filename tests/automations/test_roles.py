@@ -12,6 +12,7 @@ from django.core.management import call_command
 from automations import roles, services
 from automations.errors import NotAllowed, WrongState
 from automations.models import AuditEvent, Automation, Delivery, Run, Version
+from lifecycle import roles as upper_floors
 from tests.makers import (
     make_automation,
     make_delivery,
@@ -60,7 +61,7 @@ def _verbs() -> dict[str, tuple[Callable[[], Verb], set[str]]]:
         "try_version": (lambda: _on(make_version(), _try), operate | edit),
         "try_pair": (lambda: _on(make_version(make_live().automation), _pair), operate | edit),
         "publish_version": (lambda: _on(make_version(), services.publish_version), edit),
-        "make_live (prototype)": (lambda: _live_in("prototype"), edit),
+        "make_live (prototype)": (lambda: _live_in("prototype"), edit | approve),
         "make_live (production)": (lambda: _live_in("production"), approve),
         "approve_delivery": (
             lambda: _on(make_run(status="awaiting_approval"), services.approve_delivery),
@@ -137,7 +138,8 @@ def test_nobody_at_all_may_do_nothing(name: str) -> None:
 
 def test_migrate_makes_the_groups_with_their_rights() -> None:
     call_command("migrate", verbosity=0)
-    for name, rights in roles.ROLES.items():
+    for name, ground in roles.ROLES.items():
+        rights = ground | upper_floors.ROLES[name]
         held = Group.objects.get(name=name).permissions.select_related("content_type")
         assert {f"{p.content_type.app_label}.{p.codename}" for p in held} == rights
 

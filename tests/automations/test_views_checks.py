@@ -300,7 +300,7 @@ def test_the_list_asks_as_much_for_many_checks(
         page(client, "version_checks", draft.pk)
 
 
-def test_the_automations_page_leads_to_the_checks(client: Client, draft: Version) -> None:
-    shown = client.get(draft.automation.get_absolute_url()).content.decode()
+def test_a_versions_page_leads_to_its_checks(client: Client, draft: Version) -> None:
+    shown = client.get(draft.get_absolute_url()).content.decode()
     assert reverse("version_checks", args=[draft.pk]) in shown
     assert Run.objects.count() == 0

@@ -147,7 +147,7 @@ def test_dots_are_numbered_in_order_and_a_loss_lies_under_the_zero_line() -> Non
 def test_a_scatter_is_rendered_with_its_sentence_and_the_names_of_its_dots() -> None:
     page = render_to_string("lifecycle/_chart_scatter.html", {"chart": of_points()})
     assert page.count('role="img" aria-label="Two dots."') == 2
-    assert '<a href="/a/">Writer</a>' in page
+    assert '<a class="small-target" href="/a/">Writer</a>' in page
     assert "<li>Sorter</li>" in page
 
 
