@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 import structlog
+from django.core.exceptions import PermissionDenied
 
 from automations.redaction import redact
 
@@ -25,6 +26,15 @@ _SHARED: list[structlog.types.Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
 ]
+
+
+class Refusals(logging.Filter):
+    """Make a refusal one line without a traceback: nothing broke where a person lacks a right."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], PermissionDenied):
+            record.exc_info = None
+        return True
 
 
 def json_formatter() -> logging.Formatter:

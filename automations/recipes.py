@@ -13,6 +13,7 @@ from automations.differences import Budget, Comparison, Piece, by_lines, by_word
 from automations.errors import Problem
 from automations.models import ValidatorRule, Version
 from automations.schemas import fields_of
+from automations.validators.length import Length
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,3 +259,15 @@ def unused_names(version: Version) -> list[str]:
     """Return the input fields that neither prompt uses: what people give is lost then."""
     used = {*prompts.names_in(version.system_prompt), *prompts.names_in(version.user_prompt)}
     return [name for name in version.automation.input_names if name not in used]
+
+
+def lengths_refused(version: Version) -> str:
+    """Say which lengths its checks refuse: "inputs under 100 characters"; empty for none."""
+    rules = [rule for rule in version.validator_rules.all() if rule.kind == Length.kind]
+    return " and ".join(filter(None, map(_refused, rules)))
+
+
+def _refused(rule: ValidatorRule) -> str:
+    bounds = (("under", rule.settings.get("min_stripped")), ("over", rule.settings.get("max_raw")))
+    told = [f"{word} {bound:,}" for word, bound in bounds if bound]
+    return f"{rule.direction}s {' or '.join(told)} characters" if told else ""

@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from django.db.models import Min, Sum
+from django.utils import timezone
 
 from automations.models import Automation
 from lifecycle import elput
@@ -129,7 +130,7 @@ def accuracy() -> Accuracy:
         why = "No effort is logged for it."
         left_out += [LeftOut(p.automation, why) for p in found if not p.effort_hours]
     pairs = tuple(_in_unit(p, per_hour=per_hour) for p in (with_effort if per_hour else found))
-    delays = _delays(pairs)
+    delays = _delays(pairs, is_sample=is_sample)
     return Accuracy(
         pairs=tuple(sorted(pairs, key=lambda pair: -pair.realised_usd)),
         left_out=tuple(left_out),
@@ -161,18 +162,40 @@ def _known(
     pairs, left_out = [], []
     for automation, rows in periods.items():
         first, days = min(row.starts_on for row in rows), _days(rows)
-        card = next((c for c in cards[automation.slug] if c.date <= first), None)
+        card = next((c for c in cards[automation.slug] if known_on(c) <= first), None)
         if days < LEAST_DAYS:
             why = f"{days} days of profit are recorded; {LEAST_DAYS} are needed."
             left_out.append(LeftOut(automation, why))
         elif card is None:
-            why = f"It has no scorecard from before its profit began on {first:%Y-%m-%d}."
-            left_out.append(LeftOut(automation, why))
+            left_out.append(LeftOut(automation, _no_prediction(cards[automation.slug], first)))
         else:
             net = sum((row.net_usd for row in rows), Decimal(0))
             spent = hours.get(automation.pk, Decimal(0))
             pairs.append(Pair(automation, card, net, days, spent, Decimal(0)))
     return pairs, left_out
+
+
+def known_on(card: Scorecard) -> date:
+    """Return since when a prediction is known: its date, but not before it was entered.
+
+    A date is typed, so a card entered after the profit came would foretell what is known. Sample
+    cards are taken at their word.
+    """
+    if card.is_sample:
+        return card.date
+    entered = timezone.localdate(card.created_at, timezone=timezone.get_default_timezone())
+    return max(card.date, entered)
+
+
+def _no_prediction(cards: Iterable[Scorecard], first: date) -> str:
+    """Say why none of these cards was made before the profit began."""
+    dated = next((card for card in cards if card.date <= first), None)
+    if dated is None:
+        return f"It has no scorecard from before its profit began on {first:%Y-%m-%d}."
+    return (
+        f"Its scorecard of {dated.date:%Y-%m-%d} was entered on {known_on(dated):%Y-%m-%d}, "
+        f"after its profit began on {first:%Y-%m-%d}."
+    )
 
 
 def _scorecards(
@@ -279,13 +302,17 @@ def _says(difference: float) -> str:
     return "Rated alike in both halves, so it says little."
 
 
-def _delays(pairs: Sequence[Pair]) -> tuple[Delay, ...]:
+def _delays(pairs: Sequence[Pair], *, is_sample: bool) -> tuple[Delay, ...]:
     """Return the days from the first decision to the first promotion to production."""
     keys = [pair.automation.pk for pair in pairs]
-    decided = Decision.objects.filter(scorecard__automation__pk__in=keys).order_by()
-    begun = dict(decided.values_list("scorecard__automation__pk").annotate(first=Min("decided_at")))
+    decided = Decision.objects.filter(scorecard__automation__pk__in=keys, is_sample=is_sample)
+    firsts = decided.order_by().values_list("scorecard__automation__pk")
+    begun = dict(firsts.annotate(first=Min("decided_at")))
     done = Promotion.objects.filter(
-        automation__in=keys, state=Promotion.State.DONE, to_stage=Automation.Stage.PRODUCTION
+        automation__in=keys,
+        state=Promotion.State.DONE,
+        to_stage=Automation.Stage.PRODUCTION,
+        is_sample=is_sample,
     )
     ended = dict(done.order_by().values_list("automation").annotate(first=Min("decided_at")))
     known = [pair for pair in pairs if begun.get(pair.automation.pk)]

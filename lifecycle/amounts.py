@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
-from math import floor
 
+from monitoring.stats import percent_down
+
+CENT = Decimal("0.01")
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+
+
+def cents(value: Decimal) -> Decimal:
+    """Round an amount to cents, a half up: the one rule for every amount kept or shown."""
+    return value.quantize(CENT, rounding=ROUND_HALF_UP)
 
 
 def usd(value: Decimal | float | str | None) -> str:
@@ -14,8 +21,8 @@ def usd(value: Decimal | float | str | None) -> str:
     if value is None:
         return DASH
     amount = Decimal(value)
-    places = "0.01" if abs(amount) < 1000 else "1"
-    rounded = amount.quantize(Decimal(places), rounding=ROUND_HALF_UP)
+    whole_dollars = amount.quantize(Decimal(1), rounding=ROUND_HALF_UP)
+    rounded = cents(amount) if abs(amount) < 1000 else whole_dollars
     if not rounded:
         return "$0" if not amount else "under 1 cent"
     whole = rounded == rounded.to_integral_value()
@@ -32,7 +39,7 @@ def hours(value: Decimal | float | str | None) -> str:
     """Say hours without empty decimals: "12 h", "1.5 h"."""
     if value is None:
         return DASH
-    return f"{Decimal(value).quantize(Decimal('0.01')).normalize():,f} h"
+    return f"{cents(Decimal(value)).normalize():,f} h"
 
 
 def percent(value: float | None) -> str:
@@ -49,7 +56,4 @@ def minutes(seconds: int | None) -> str:
 
 def rate(value: float | None) -> str:
     """Say a share of 0 to 1 in per cent, rounded down, so that 99.96 % is not 100: "88 %"."""
-    if value is None:
-        return DASH
-    tenths = floor(value * 1000 + 1e-9)
-    return f"{tenths // 10}{f'.{tenths % 10}' if tenths % 10 else ''} %"
+    return DASH if value is None else percent_down(value)

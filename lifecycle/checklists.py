@@ -35,6 +35,11 @@ class BoxView:
     def is_satisfied(self) -> bool:
         return self.state in phases.SATISFIED
 
+    @property
+    def is_later(self) -> bool:
+        """Whether nobody can do anything about it: what would measure it is not there yet."""
+        return self.state == State.NOT_MEASURED and self.step is None
+
 
 @dataclass(frozen=True, slots=True)
 class Owed:
@@ -47,7 +52,10 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class PhaseView:
-    """One phase; `owed` are its missing boxes when it may be left all the same."""
+    """One phase; `owed` are its missing boxes when it may be left all the same.
+
+    What nobody can do anything about is not owed: it has no day.
+    """
 
     phase: Phase
     boxes: tuple[BoxView, ...]
@@ -64,8 +72,27 @@ class PhaseView:
         return [view for view in self.boxes if view.box.must and not view.is_satisfied]
 
     @property
+    def lacking(self) -> int:
+        """How many boxes more it takes at least to leave it, by share and musts."""
+        if self.may_be_left:
+            return 0
+        asked = -(-len(self.boxes) * phases.SHARE_TO_LEAVE // 100)
+        return max(asked - self.satisfied, len(self.missing_must))
+
+    @property
     def percent(self) -> int:
         return self.satisfied * 100 // len(self.boxes)
+
+    @property
+    def later(self) -> list[BoxView]:
+        return [view for view in self.boxes if view.is_later]
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether it can be left only with every box that somebody can do something about."""
+        asked = phases.SHARE_TO_LEAVE * len(self.boxes)
+        reachable = (len(self.boxes) - len(self.later)) * 100
+        return reachable - 100 < asked <= reachable
 
     @property
     def is_whole(self) -> bool:
@@ -112,10 +139,18 @@ class ChecklistView:
 
     @property
     def owed(self) -> list[Owed]:
-        """What is missing in the phases before the current one."""
+        """What is missing in the phases before the current one, and can be paid."""
+        return [owed for view in self._passed for owed in view.owed]
+
+    @property
+    def later(self) -> list[BoxView]:
+        """What is missing there and nobody can do anything about."""
+        return [shown for view in self._passed for shown in view.later]
+
+    @property
+    def _passed(self) -> list[PhaseView]:
         reached = self.current.phase.number if self.current else len(self.phases) + 1
-        passed = [view for view in self.phases if view.phase.number < reached]
-        return [owed for view in passed for owed in view.owed]
+        return [view for view in self.phases if view.phase.number < reached]
 
 
 def current(automation: Automation) -> ChecklistView:
@@ -187,7 +222,8 @@ def _phase(
         since = datetime.fromisoformat(stored) if stored else timezone.now()
         due = timezone.localdate(since) + timedelta(days=days)
         late = due < timezone.localdate()
-        owed = tuple(Owed(view, due, late) for view in boxes if not view.is_satisfied)
+        missing = [view for view in boxes if not view.is_satisfied and not view.is_later]
+        owed = tuple(Owed(view, due, late) for view in missing)
     return PhaseView(phase, boxes, may, phase.number == at, owed)
 
 

@@ -175,11 +175,17 @@ def _figures(all_: Sequence[Subject]) -> Iterable[Measure]:
     yield measure("Model cost, this month", _cost, all_)
     yield measure("Net profit, this month", _net, all_, lambda s: s.line.row.money.net_usd)
     yield measure(
-        "Net profit so far", lambda s: usd(s.ever.net_usd), all_, lambda s: s.ever.net_usd
+        "Net profit so far",
+        lambda s: _marked(s.ever, s.ever.net_usd),
+        all_,
+        lambda s: s.ever.net_usd,
     )
     yield measure("Effort so far", _effort, all_)
     yield measure(
-        "Net per hour of effort", lambda s: usd(s.ever.per_hour), all_, lambda s: s.ever.per_hour
+        "Net per hour of effort",
+        lambda s: _marked(s.ever, s.ever.per_hour),
+        all_,
+        lambda s: s.ever.per_hour,
     )
 
 
@@ -207,7 +213,12 @@ def _cost(subject: Subject) -> str:
     return f"at least {usd(spent.cost_usd or 0)}" if spent.is_at_least else usd(spent.cost_usd)
 
 
+def _marked(money: Money, amount: Decimal | None) -> str:
+    """Say an amount, and whether it is made of sample rows."""
+    return f"{usd(amount)}{' (sample)' if money.is_sample and amount is not None else ''}"
+
+
 def _net(subject: Subject) -> str:
     money = subject.line.row.money
-    said = usd(money.net_usd)
+    said = _marked(money, money.net_usd)
     return f"at most {said}" if money.net_usd is not None and money.unpriced_runs else said

@@ -196,13 +196,16 @@ class Measure:
         automation, end = self.subject.automation, self.subject.today
         start = end - timedelta(days=WINDOW_DAYS - 1)
         money = profit.money_of([automation], start=start, end=end)[automation.pk]
-        return Reading(money.net_usd, "no profit is recorded" if money.net_usd is None else "")
+        if money.is_sample or money.net_usd is None:
+            return Reading(None, "no profit is recorded")
+        return Reading(money.net_usd, "")
 
     def hours_saved(self) -> Reading:
         end = self.subject.today
         start = end - timedelta(days=WINDOW_DAYS - 1)
         periods = ProfitPeriod.objects.filter(
             automation=self.subject.automation,
+            is_sample=False,
             hours_saved__isnull=False,
             starts_on__lte=end,
             ends_on__gte=start,

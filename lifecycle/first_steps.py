@@ -12,8 +12,6 @@ from automations.models import Automation, Run
 from lifecycle.models import Promotion, Scorecard, Team
 from monitoring.models import Review
 
-NEWEST = 500
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -74,13 +72,10 @@ def progress() -> tuple[Progress, Team]:
 
 
 def _evidence() -> Mapping[str, QuerySet[Any]]:
-    # Among the newest runs only: a long sample history is not walked for this.
-    newest = Run.objects.order_by("-pk").values("pk")[:NEWEST]
-    own = Run.objects.filter(pk__in=newest, status=Run.Status.SUCCESS)
     return {
         "automation": Automation.objects.all(),
         "scorecard": Scorecard.objects.filter(is_sample=False),
-        "run": own.evidence(),
+        "run": Run.objects.evidence().filter(status=Run.Status.SUCCESS),
         "review": Review.objects.filter(is_sample=False),
         "promotion": Promotion.objects.filter(is_sample=False, state=Promotion.State.DONE),
     }

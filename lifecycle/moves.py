@@ -59,12 +59,18 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class WayBack:
-    """Where a rollback leads; no `before`: there is none."""
+    """Where a rollback leads; no `before`: there is none.
+
+    `asks_second`: it has to wait for another approver; `is_guess`: nothing tells that `before` was
+    ever live.
+    """
 
     live: Version | None
     before: Version | None
     rehearsal: Promotion | None
     may: bool
+    asks_second: bool
+    is_guess: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +160,15 @@ def next_of(automation: Automation, moves: Iterable[Move]) -> Move | None:
 def way_back(automation: Automation, user: Person) -> WayBack:
     """Return where a rollback leads, and what the last rehearsal found."""
     rehearsals = Promotion.objects.filter(automation=automation, kind=Promotion.Kind.REHEARSAL)
+    before = promotions.version_before(automation)
+    wish = Promotion(automation=automation, kind=Promotion.Kind.ROLLBACK, to_version=before)
     return WayBack(
         live=automation.live_version,
-        before=promotions.version_before(automation),
+        before=before,
         rehearsal=rehearsals.select_related("to_version", "from_version", "asked_by").first(),
         may=_may(lambda: ground.require_live(automation, by=user)),
+        asks_second=promotions.waits_for_second(wish, Team.current()),
+        is_guess=before is not None and not promotions.was_live(before),
     )
 
 

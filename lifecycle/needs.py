@@ -11,11 +11,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from automations.models import Automation, Run
-from lifecycle.models import Promotion
+from lifecycle.models import Promotion, Team
+from lifecycle.phases import LEAVES_PROTOTYPE
 from lifecycle.portfolio import Line
 from lifecycle.portfolio_reviewing import review_due
 from lifecycle.promotions import waiting_for
 from lifecycle.prototypes import overdue_for
+from monitoring.reviews import MOST
+from monitoring.reviews import waiting_for as waiting_for_review
 
 COUNTED = 200
 
@@ -32,22 +35,24 @@ class Need:
     action: str
 
 
-def needs_of(user: Any, own: Sequence[Line], *, now: datetime) -> list[Need]:
+def needs_of(user: Any, own: Sequence[Line], *, team: Team, now: datetime) -> list[Need]:
     """Return what waits for a person, the most urgent kind first; `own` are their automations.
 
     Six queries at most, whatever waits.
     """
     return [
-        *_promotions(user),
+        *_promotions(user, team),
         *_outputs(user),
         *_prototypes(user),
+        *_reopened(own),
         *_owed(own),
         *_review(user, now),
+        *_unjudged(user),
     ]
 
 
-def _promotions(user: Any) -> Iterable[Need]:
-    for promotion in waiting_for(user):
+def _promotions(user: Any, team: Team) -> Iterable[Need]:
+    for promotion in waiting_for(user, team=team):
         yield Need(
             shape="rocket",
             what=f"{promotion.automation}: {_move(promotion)}",
@@ -116,6 +121,43 @@ def _owed(own: Sequence[Line]) -> Iterable[Need]:
             since=timezone.make_aware(datetime.combine(first.due_on, time.max)),
             url=f"{reverse('checklist', args=[line.row.automation.slug])}#box-{number}",
             action="Look",
+        )
+
+
+def _reopened(own: Sequence[Line]) -> Iterable[Need]:
+    """Yield a line per automation in production with open must boxes of the phases before it."""
+    for line in own:
+        automation = line.row.automation
+        before = [shown for shown in line.view.phases if shown.phase.number <= LEAVES_PROTOTYPE]
+        musts = [box for shown in before for box in shown.missing_must]
+        if not musts or automation.stage != Automation.Stage.PRODUCTION:
+            continue
+        more = f" and {len(musts) - 1} more" if musts[1:] else ""
+        yield Need(
+            shape="warn",
+            what=f"{automation}: “{musts[0].box.title}”{more}",
+            why=f"It is in production with {'must boxes' if more else 'a must box'} open.",
+            since=musts[0].since,
+            url=f"{reverse('checklist', args=[automation.slug])}#box-{musts[0].box.number}",
+            action="Look",
+        )
+
+
+def _unjudged(user: Any) -> Iterable[Need]:
+    """Yield one line for the outputs that this person can review; sample data waits for nobody."""
+    if not user.has_perm("monitoring.add_review"):
+        return
+    number = len(waiting_for_review(user).evidence().values("pk")[: MOST + 1])
+    if number:
+        at_least = "At least " if number > MOST else ""
+        noun = "output" if number == 1 else "outputs"
+        yield Need(
+            shape="review",
+            what=f"{at_least}{min(number, MOST)} {noun} to review",
+            why="Only what a person has judged counts for quality.",
+            since=None,
+            url=reverse("reviews"),
+            action="Review",
         )
 
 

@@ -11,14 +11,14 @@ from decimal import Decimal
 from django.utils import timezone
 
 from automations.models import Automation
-from lifecycle import checklists, phases, scorecards
+from lifecycle import checklists, elput, phases, scorecards
 from lifecycle.checklists import ChecklistView, PhaseView
 from lifecycle.health import NO_RUNS, NOTHING_SPENT, Health, Spent, health_of, spent_since
-from lifecycle.models import BoxState, Checklist, Scorecard, Team
+from lifecycle.models import BoxState, Checklist, Decision, Scorecard, Team
 from lifecycle.profit import Money, money_of
-from lifecycle.scorecard_history import newest_of_each
+from lifecycle.scorecard_history import newest_of_each, with_decisions
 from lifecycle.scorecards import Outcome
-from monitoring.reviews import Approval, approvals_of
+from monitoring.reviews import Approval, judged_of
 
 APPROVAL_PERCENT = 90
 REVIEWED_WITHIN = timedelta(days=90)
@@ -70,6 +70,18 @@ class Row:
         return self.scorecard.verdict.value if self.scorecard else ""
 
     @property
+    def decided(self) -> str:
+        """The newest decision on that scorecard; "" where there is none."""
+        return getattr(self.scorecard, "decided", None) or ""
+
+    @property
+    def is_overruled(self) -> bool:
+        """Whether people decided otherwise than the score says; a low one says simplify too."""
+        is_low = self.verdict == elput.Verdict.SKIP
+        agreeing = ("", self.verdict, Decision.Verdict.SIMPLIFY if is_low else "")
+        return self.decided not in agreeing
+
+    @property
     def approval_percent(self) -> int | None:
         """Approved of those reviewed in whole per cent, rounded down."""
         reviewed = self.approval.reviewed
@@ -81,7 +93,7 @@ class Row:
 
     @property
     def has_samples(self) -> bool:
-        return self.automation.is_sample or self.health.has_samples
+        return self.money.is_sample or self.health.has_samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +163,15 @@ class Totals:
     net_usd: Decimal | None
     net_of: int
     net_is_at_most: bool
+    net_is_sample: bool
     cost_usd: Decimal | None
     cost_is_at_least: bool
     has_samples: bool
+
+    @property
+    def cost_is_unknown(self) -> bool:
+        """Whether runs cost something, and of none the price is known."""
+        return self.cost_is_at_least and not self.cost_usd
 
     @property
     def most(self) -> int:
@@ -172,7 +190,7 @@ def rows_of(automations: Iterable[Automation], *, now: datetime | None = None) -
     cards = {card.automation_id: card for card in newest_of_each().order_by()}
     health = health_of([automation.slug for automation in found])
     keys, since = [automation.pk for automation in found], now - REVIEWED_WITHIN
-    approvals = approvals_of(keys, since=since, samples=(False, True))
+    approvals = judged_of(keys, since=since)
     money, spent = money_of(found, start=first, end=today), spent_since(began)
     return [
         Row(
@@ -202,7 +220,7 @@ def row_of(automation: Automation) -> Row:
     """Return the row of one automation, its cost left out; five queries."""
     now = timezone.now()
     today = timezone.localdate(now)
-    card = Scorecard.objects.filter(automation=automation).newest_first().first()
+    card = with_decisions(Scorecard.objects.filter(automation=automation)).newest_first().first()
     key, since = automation.pk, now - REVIEWED_WITHIN
     return Row(
         automation=automation,
@@ -212,7 +230,7 @@ def row_of(automation: Automation) -> Row:
         money=money_of([automation], start=today.replace(day=1), end=today)[key],
         spent=NOTHING_SPENT,
         health=health_of([automation.slug]).get(automation.slug, NO_RUNS),
-        approval=approvals_of([key], since=since, samples=(False, True))[key],
+        approval=judged_of([key], since=since)[key],
         now=now,
     )
 
@@ -251,7 +269,7 @@ def totals_of(rows: Sequence[Row]) -> Totals:
     """Return the figures of the whole portfolio; retired automations are in no phase."""
     active = [row for row in rows if row.automation.stage != Automation.Stage.RETIRED]
     counts = Counter(row.phase for row in active)
-    nets = [row.money for row in rows if row.money.net_usd is not None]
+    nets = _real_first(row.money for row in rows if row.money.net_usd is not None)
     costs = [row.spent for row in rows if row.spent.cost_usd is not None]
     return Totals(
         automations=len(active),
@@ -259,11 +277,18 @@ def totals_of(rows: Sequence[Row]) -> Totals:
         stuck=sum(row.is_stuck for row in rows),
         net_usd=sum((m.net_usd or Decimal(0) for m in nets), Decimal(0)) if nets else None,
         net_of=len(nets),
+        net_is_sample=any(money.is_sample for money in nets),
         net_is_at_most=any(money.unpriced_runs for money in nets),
         cost_usd=sum((s.cost_usd or Decimal(0) for s in costs), Decimal(0)) if costs else None,
         cost_is_at_least=any(row.spent.is_at_least for row in rows),
         has_samples=any(row.has_samples for row in rows),
     )
+
+
+def _real_first(known: Iterable[Money]) -> list[Money]:
+    """Leave the real money; what samples brought only where there is no other."""
+    found = list(known)
+    return [money for money in found if not money.is_sample] or found
 
 
 def _tallies(counts: Counter[int]) -> Iterable[Tally]:

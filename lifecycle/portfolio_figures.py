@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
@@ -14,15 +13,15 @@ from django.utils import timezone
 
 from automations.models import Automation, Run
 from lifecycle import checklists, elput, profit
+from lifecycle.amounts import cents
 from lifecycle.elput import Formula
 from lifecycle.models import Checklist, Decision, Scorecard, Team
 from lifecycle.models.profit import installation_today
 from lifecycle.profit import Money
 from monitoring.models import Review
-from monitoring.reviews import USEFUL, counted
+from monitoring.reviews import FOUND_USEFUL, counted
 from monitoring.stats import wilson
 
-CENT = Decimal("0.01")
 BEYOND = 8  # the number of the phase after the last
 
 
@@ -31,6 +30,8 @@ class Figures:
     """What is known of one automation in one month; amounts in US dollars, as decimal texts.
 
     Stage, phase and what blocks are as they were when this was computed; the rest is the month's.
+    `net` = `gross` - `period_model_cost` - `review_cost`, those of the recorded days; `model_cost`
+    is that of the whole month, recorded or not.
     """
 
     stage: str
@@ -50,6 +51,7 @@ class Figures:
     net: str | None = None
     net_before: str | None = None
     trend: str | None = None
+    period_model_cost: str | None = None
     model_cost: str = "0"
     review_cost: str | None = None
     unpriced: int = 0
@@ -62,7 +64,13 @@ class Figures:
     approval_low: float | None = None
     approval_high: float | None = None
     is_sample: bool = False
+    money_is_sample: bool = False
     computed_at: str = ""
+
+    @property
+    def has_money(self) -> bool:
+        """Whether a net is known, of the month or of the one before."""
+        return self.net is not None or self.net_before is not None
 
     @property
     def success_rate(self) -> float | None:
@@ -199,21 +207,32 @@ def _money(now: dict[int, Money], before: dict[int, Money]) -> dict[int, dict[st
 
 
 def _amounts(money: Money, before: Money) -> dict[str, Any]:
-    known = {"effort_hours": str(money.effort_hours), "net_before": _text(before.net_usd)}
-    if money.net_usd is None:
+    is_sample, net_before = money.is_sample or before.is_sample, _net(before)
+    known = {
+        "effort_hours": str(money.effort_hours),
+        "net_before": None if net_before is None else str(net_before),
+        "is_sample": is_sample,
+        "money_is_sample": is_sample,
+    }
+    net = _net(money)
+    if net is None:
         return known
-    trend = money.net_usd - before.net_usd if before.net_usd is not None else None
     return {
         **known,
-        "gross": _text(money.gross_usd),
-        "net": _text(money.net_usd),
-        "trend": _text(trend),
-        "review_cost": _text(money.review_cost_usd),
+        "gross": str(cents(money.gross_usd)),
+        "net": str(net),
+        "trend": None if net_before is None else str(net - net_before),
+        "period_model_cost": str(cents(money.model_cost_usd)),
+        "review_cost": str(cents(money.review_cost_usd)),
     }
 
 
-def _text(amount: Decimal | None) -> str | None:
-    return None if amount is None else str(amount.quantize(CENT))
+def _net(money: Money) -> Decimal | None:
+    """Return the net of amounts in cents, so that it adds up with the numbers beside it."""
+    if money.net_usd is None:
+        return None
+    costs = cents(money.model_cost_usd) + cents(money.review_cost_usd)
+    return cents(money.gross_usd) - costs
 
 
 def _runs(automations: Iterable[Automation], month: date, until: date) -> dict[int, dict[str, Any]]:
@@ -233,7 +252,7 @@ def _runs(automations: Iterable[Automation], month: date, until: date) -> dict[i
         )
     )
     keys = {automation.slug: automation.pk for automation in automations}
-    return _real_first(rows, lambda row: keys.get(row["automation_id"]), _run_counts)
+    return _real_first(rows, lambda row: keys.get(row["automation_id"]), _run_counts, "runs")
 
 
 def _run_counts(row: dict[str, Any]) -> dict[str, Any]:
@@ -253,12 +272,12 @@ def _approvals(
     begin, end = profit.moments(month, until)
     given = Review.objects.filter(automation__in=automations, at__gte=begin, at__lt=end)
     rows = (
-        counted(given)
+        counted(given, until=end)
         .order_by()
         .values("automation_id", "is_sample")
-        .annotate(useful=Count("pk", filter=USEFUL), reviewed=Count("pk"))
+        .annotate(useful=Count("pk", filter=FOUND_USEFUL), reviewed=Count("pk"))
     )
-    return _real_first(rows, lambda row: row["automation_id"], _approval)
+    return _real_first(rows, lambda row: row["automation_id"], _approval, "reviewed")
 
 
 def _approval(row: dict[str, Any]) -> dict[str, Any]:
@@ -276,11 +295,11 @@ def _real_first(
     rows: Iterable[Any],
     key_of: Callable[[dict[str, Any]], int | None],
     said: Callable[[dict[str, Any]], dict[str, Any]],
+    count: str,
 ) -> dict[int, dict[str, Any]]:
-    """Return what real rows say by automation; sample rows only where there are no real ones."""
-    found: dict[int, dict[bool, dict[str, Any]]] = defaultdict(dict)
-    for row in rows:
-        key = key_of(row)
-        if key is not None:
-            found[key][row["is_sample"]] = said(row)
-    return {key: kinds.get(False) or kinds[True] for key, kinds in found.items()}
+    """Return what real rows say by automation; sample rows only where there are no real ones.
+
+    Rows that count nothing under `count`, such as mere tries, hide no sample rows that do.
+    """
+    best_last = sorted(rows, key=lambda row: (row[count] > 0, not row["is_sample"]))
+    return {key: said(row) for row in best_last if (key := key_of(row)) is not None}

@@ -29,6 +29,7 @@ from lifecycle.profit import moments
 Choice = PortfolioDecision.Decision
 MONTH = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
 OFFERED = 12
+BY, CLOSED_BY = "by", "closed_by"  # names kept in the figures of a row
 TO = "\N{RIGHTWARDS ARROW}"
 
 
@@ -216,6 +217,11 @@ class Entry:
     followed: Followed | None
 
     @property
+    def by(self) -> str:
+        """Who decided: as noted when it was decided, since a person's account may be gone."""
+        return self.row.figures.get(BY) or str(self.row.decided_by or "")
+
+    @property
     def is_against(self) -> bool:
         """Whether a person decided against the suggestion."""
         return bool(self.row.decision) and self.row.decision != self.row.suggested
@@ -225,6 +231,12 @@ def entries_of(review: PortfolioReview) -> list[Entry]:
     """Return what a review's page shows, from what was stored when it was computed."""
     rows = review.decisions.select_related("automation", "decided_by").order_by("automation__name")
     return [_entry(row) for row in rows]
+
+
+def closed_by(review: PortfolioReview, entries: Iterable[Entry]) -> str:
+    """Return who closed a review, as noted when it was closed; '' when nobody knows."""
+    noted = (entry.row.figures.get(CLOSED_BY) for entry in entries)
+    return next(filter(None, noted), str(review.closed_by or ""))
 
 
 def _entry(row: PortfolioDecision) -> Entry:
@@ -240,6 +252,7 @@ class Totals:
     net_before: Decimal | None
     decided: int
     count: int
+    is_sample: bool
 
     @property
     def trend(self) -> Decimal | None:
@@ -249,12 +262,15 @@ class Totals:
 
 
 def totals_of(entries: Sequence[Entry]) -> Totals:
-    """Return the sums of what is known."""
+    """Return the sums of what is known; what samples brought only where there is nothing else."""
+    earned = [entry.figures for entry in entries if entry.figures.has_money]
+    counted = [figures for figures in earned if not figures.money_is_sample] or earned
     return Totals(
-        _sum(entry.figures.net for entry in entries),
-        _sum(entry.figures.net_before for entry in entries),
+        _sum(figures.net for figures in counted),
+        _sum(figures.net_before for figures in counted),
         sum(bool(entry.row.decision) for entry in entries),
         len(entries),
+        any(figures.money_is_sample for figures in counted),
     )
 
 

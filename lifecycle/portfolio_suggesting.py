@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from automations.models import Automation
@@ -16,13 +16,15 @@ LEAST_SAMPLE = 10
 SUCCESS_TARGET, APPROVAL_TARGET = 95, 90  # per cent, to be exceeded
 GROWTH = Decimal("1.10")
 STUCK_DAYS = 30
+SAMPLE = "This rests on sample data."
 
 RULES = (
     "Retired: kill, to confirm it.",
     f"It earns money, but success is not above {SUCCESS_TARGET} % or approval not above "
     f"{APPROVAL_TARGET} % (at least {LEAST_SAMPLE} counted): fix.",
     "It earns money and misses no target: double down when it earned at least 10 % more than the "
-    "month before, or when there is no month before and its score says build; else keep.",
+    "month before, in which it earned something too, or when there is no month before and its "
+    "score says build; else keep.",
     "It lost money this month and the month before: kill. Lost or earned nothing only now: fix.",
     "No profit is recorded: fix in production, since nobody can tell whether it pays. Before "
     f"production kill when the score says skip and nobody overruled it, fix after {STUCK_DAYS} "
@@ -40,6 +42,11 @@ class Suggestion:
 
 def suggest(figures: Figures) -> Suggestion:
     """Return what the figures suggest; the first rule that fits. A person decides."""
+    found = _suggested(figures)
+    return replace(found, why=f"{found.why} {SAMPLE}") if figures.is_sample else found
+
+
+def _suggested(figures: Figures) -> Suggestion:
     if figures.stage == Automation.Stage.RETIRED:
         return Suggestion(Choice.KILL, "It is retired; confirm it here.")
     if figures.net is None:
@@ -59,8 +66,11 @@ def _earning(figures: Figures, net: Decimal) -> Suggestion:
         choice = Choice.DOUBLE_DOWN if builds else Choice.KEEP
         return Suggestion(choice, f"{earned}; {scored}{'' if builds else ' to compare with'}.")
     before = Decimal(figures.net_before)
+    if before <= 0:
+        lost = f"a loss of {usd(-before)}" if before < 0 else "nothing"
+        return Suggestion(Choice.KEEP, f"{earned}, after {lost} the month before.")
     compared = f"{earned}, after {usd(before)} the month before"
-    if net >= before * GROWTH and net > before:
+    if net >= before * GROWTH:
         return Suggestion(Choice.DOUBLE_DOWN, f"{compared}, and no target is missed.")
     return Suggestion(Choice.KEEP, f"{compared}.")
 

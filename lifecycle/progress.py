@@ -26,17 +26,20 @@ TALLY = (State.MET, State.EXEMPT, State.NOT_MET, State.NOT_MEASURED)
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """One of the four: green when all its boxes are satisfied; `number` is its first box."""
+    """One of the four: green when all its boxes are met; exempt ones are none of them.
+
+    `number` is its first box.
+    """
 
     title: str
     number: int
-    satisfied: int
+    met: int
     exempt: int
     total: int
 
     @property
     def is_green(self) -> bool:
-        return self.satisfied == self.total
+        return self.met == self.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def _light(title: str, boxes: list[BoxView]) -> Light:
     return Light(
         title=title,
         number=boxes[0].box.number,
-        satisfied=sum(shown.is_satisfied for shown in boxes),
+        met=sum(shown.state == State.MET for shown in boxes),
         exempt=sum(shown.state == State.EXEMPT for shown in boxes),
         total=len(boxes),
     )
@@ -81,7 +84,7 @@ def rule(phase: PhaseView) -> str:
         return f"All {total} boxes are satisfied."
     share = f"{phase.satisfied} of {total} is {phase.percent} %"
     if phase.may_be_left:
-        return f"{share}: may be left, {_owed(phase)}."
+        return f"{share}: may be left{_owed(phase)}{_later(phase)}."
     if phase.percent >= SHARE_TO_LEAVE:
         missing = _titles(phase.missing_must)
         words = "a must box is" if len(phase.missing_must) == 1 else "must boxes are"
@@ -90,19 +93,22 @@ def rule(phase: PhaseView) -> str:
 
 
 def _owed(phase: PhaseView) -> str:
-    due = phase.owed[0].due_on
+    if not phase.owed:
+        return ""
     words = "owed since" if phase.is_late else "owed by"
-    return f"{_count(len(phase.owed))} {words} {say_day(due)}"
+    return f", {_count(len(phase.owed))} {words} {say_day(phase.owed[0].due_on)}"
+
+
+def _later(phase: PhaseView) -> str:
+    verb = "comes" if len(phase.later) == 1 else "come"
+    return f", {_count(len(phase.later))} {verb} with a later release" if phase.later else ""
 
 
 def _further(phase: PhaseView) -> str:
-    needed = -(-len(phase.boxes) * SHARE_TO_LEAVE // 100) - phase.satisfied
-    must = phase.missing_must
+    must, more = phase.missing_must, f"{_count(phase.lacking)} more"
     if not must:
-        return f"{_count(needed)} more"
-    if len(must) >= needed:
-        return f"{_count(len(must))} more, {_titles(must)}"
-    return f"{_count(needed)} more, {_titles(must)} among them"
+        return more
+    return f"{more}, {_titles(must)}{'' if phase.lacking == len(must) else ' among them'}"
 
 
 def _count(number: int) -> str:

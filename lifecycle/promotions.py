@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.forms import model_to_dict
 from django.utils import timezone
@@ -18,7 +18,7 @@ from django.utils import timezone
 from automations.models import AuditEvent, Automation, Version
 from lifecycle import phases
 from lifecycle.checklists import BoxView, ChecklistView, Owed, PhaseView
-from lifecycle.models import Promotion, Team
+from lifecycle.models import Promotion, Prototype, Team
 
 Stage = Automation.Stage
 TRACK = (Stage.IDEA, Stage.PROTOTYPE, Stage.PRODUCTION)
@@ -31,16 +31,20 @@ RIGHT = "automations.make_live"
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What the checklist says of a stage; `phases` are those to be left before, none: no gate."""
+    """What the checklist says of a stage; `phases` are those to be left before, none: no gate.
+
+    `missing` are the boxes in the way, must boxes first.
+    """
 
     stage: str
     phases: tuple[PhaseView, ...]
     missing: tuple[BoxView, ...]
     owed: tuple[Owed, ...]
+    objection: str = ""
 
     @property
     def allowed(self) -> bool:
-        return not self.missing
+        return not self.missing and not self.objection
 
     @property
     def label(self) -> str:
@@ -48,10 +52,14 @@ class Gate:
 
     @property
     def count(self) -> str:
-        """How many boxes are missing, as the beginning of a sentence about them."""
-        total = len(self.missing)
+        """How many boxes are missing at least, as the beginning of a sentence about them."""
+        total = sum(phase.lacking for phase in self.phases)
         number = NUMBERS[total] if total < len(NUMBERS) else str(total)
-        return f"{number} box is missing" if total == 1 else f"{number} boxes are missing"
+        if total == len(self.missing):
+            return f"{number} box is missing" if total == 1 else f"{number} boxes are missing"
+        among = ", among them the musts" if self.missing[0].box.must else ""
+        needed = "box is needed" if total == 1 else "boxes are needed"
+        return f"at least {number} more {needed}{among}"
 
 
 def where_it_stands(automation: Automation) -> str:
@@ -71,9 +79,14 @@ def _stage_in_trail(automation: Automation) -> str:
 
 
 def is_forward(automation: Automation, stage: str) -> bool:
-    """Tell whether this stage lies beyond the one where the automation stands."""
+    """Tell whether this stage lies beyond the one where the automation stands.
+
+    Production always does for what is not in it: what was retired from there has to prove itself.
+    """
     if stage not in TRACK:
         return False
+    if stage == Stage.PRODUCTION:
+        return automation.stage != stage
     return TRACK.index(Stage(stage)) > TRACK.index(Stage(where_it_stands(automation)))
 
 
@@ -81,12 +94,26 @@ def gate_of(automation: Automation, stage: str, view: ChecklistView) -> Gate:
     """Return what the checklist says of moving to a stage: backwards, and "", nothing is asked."""
     needed = NEEDED[Stage(stage)] if is_forward(automation, stage) else 0
     passed = tuple(phase for phase in view.phases if phase.phase.number <= needed)
+    missing = (box for phase in passed for box in _in_the_way(phase))
     return Gate(
         stage=stage,
         phases=passed,
-        missing=tuple(box for phase in passed for box in _in_the_way(phase)),
+        missing=tuple(sorted(missing, key=lambda shown: not shown.box.must)),
         owed=tuple(owed for phase in passed for owed in phase.owed),
+        objection=_verdict_against(automation) if needed == phases.LEAVES_PROTOTYPE else "",
     )
+
+
+def _verdict_against(automation: Automation) -> str:
+    """Say that the last verdict on its prototype was not to go on; empty if it was, or is none."""
+    decided = Prototype.objects.filter(
+        automation=automation, decided_at__isnull=False, is_sample=False
+    )
+    last = decided.order_by("-decided_at", "-pk").first()
+    if last is None or last.verdict == Prototype.Verdict.GO:
+        return ""
+    verdict = Prototype.Verdict(last.verdict).label.lower()
+    return f"the last verdict on its prototype is “{verdict}”; a newer one has to say “go”."
 
 
 def _in_the_way(view: PhaseView) -> Iterable[BoxView]:
@@ -107,7 +134,8 @@ def owed_after(gate: Gate, view: ChecklistView) -> list[tuple[int, date]]:
     owed = gate.owed if gate.phases else view.owed
     due = timezone.localdate() + timedelta(days=Team.current().owed_days)
     barred = [phase for phase in gate.phases if not phase.may_be_left]
-    passed_over = [box for phase in barred for box in phase.boxes if not box.is_satisfied]
+    open_ones = [box for phase in barred for box in phase.boxes if not box.is_satisfied]
+    passed_over = [box for box in open_ones if not box.is_later]
     days = {item.view.box.number: item.due_on for item in owed}
     return sorted((days | {box.box.number: due for box in passed_over}).items())
 
@@ -127,7 +155,7 @@ def version_before(automation: Automation) -> Version | None:
     """Return the version to roll back to: the one that was live before the one that is.
 
     By the promotions; where the newest of them does not tell of the live version, by the audit
-    trail; where that does not either, the published version before it.
+    trail; only where no version is known to have been live before, the published one before it.
     """
     live, before = automation.live_version, None
     if live is not None:
@@ -136,22 +164,46 @@ def version_before(automation: Automation) -> Version | None:
 
 
 def _before(automation: Automation, live: Version) -> Version | None:
-    moved = pointer_moves(automation).select_related("from_version").first()
+    moved = pointer_moves(automation).select_related("from_version", "to_version").first()
     if moved and moved.to_version_id == live.pk:
         return moved.from_version
     published = automation.versions.published()
     event = _events(automation, "make live").first()
     if event and event.after.get("live_version") == live.number:
         return published.filter(number=event.before.get("live_version")).first()
+    if moved:
+        return moved.to_version
     return published.filter(number__lt=live.number).order_by("-number").first()
 
 
 def pointer_moves(automation: Automation) -> QuerySet[Promotion]:
     """Return what changed the live version, newest first."""
-    kinds = (Promotion.Kind.LIVE, Promotion.Kind.ROLLBACK)
+    return _done(automation).filter(kind__in=(Promotion.Kind.LIVE, Promotion.Kind.ROLLBACK))
+
+
+def _done(automation: Automation) -> QuerySet[Promotion]:
     done = Promotion.objects.filter(automation=automation, state=Promotion.State.DONE)
     # Not by key: a request may have been granted after a later move.
-    return done.filter(kind__in=kinds).order_by(Coalesce("decided_at", "asked_at").desc(), "-pk")
+    return done.order_by(Coalesce("decided_at", "asked_at").desc(), "-pk")
+
+
+def was_live(version: Version) -> bool:
+    """Tell whether it is known that a version was ever live, by the promotions or the trail."""
+    moves = _done(version.automation).exclude(kind=Promotion.Kind.REHEARSAL)
+    if moves.filter(Q(from_version=version) | Q(to_version=version)).exists():
+        return True
+    told = Q(before__live_version=version.number) | Q(after__live_version=version.number)
+    return _events(version.automation, "make live").filter(told).exists()
+
+
+def proved_in_production(version: Version) -> bool:
+    """Tell whether a version was live in production and was not rolled back from there since."""
+    moves = _done(version.automation).filter(is_sample=False)
+    moves = moves.filter(Q(from_stage=Stage.PRODUCTION) | Q(to_stage=Stage.PRODUCTION))
+    last = moves.filter(Q(from_version=version) | Q(to_version=version)).first()
+    if last is None:
+        return False
+    return last.kind != Promotion.Kind.ROLLBACK or last.to_version_id == version.pk
 
 
 def _events(automation: Automation, action: str) -> QuerySet[AuditEvent]:
@@ -181,22 +233,26 @@ def _rules(version: Version) -> Iterable[Any]:
 def waits_for_second(promotion: Promotion, team: Team) -> bool:
     """Tell whether a move has to wait for another approver: what reaches production does.
 
-    A rollback never waits: in an emergency one person suffices.
+    A rollback to what has proved itself there does not: in an emergency one person suffices.
     """
     if not team.second_person:
         return False
     if promotion.kind == Promotion.Kind.STAGE:
         return promotion.to_stage == Stage.PRODUCTION
-    in_production = promotion.automation.stage == Stage.PRODUCTION
-    return promotion.kind == Promotion.Kind.LIVE and in_production
+    if promotion.automation.stage != Stage.PRODUCTION:
+        return False
+    back = promotion.to_version if promotion.kind == Promotion.Kind.ROLLBACK else None
+    return back is None or not proved_in_production(back)
 
 
-def waiting_for(user: AbstractBaseUser | AnonymousUser) -> list[Promotion]:
+def waiting_for(
+    user: AbstractBaseUser | AnonymousUser, *, team: Team | None = None
+) -> list[Promotion]:
     """Return the requests that this person may decide, the oldest first; two queries."""
     if not getattr(user, "has_perm", lambda _right: False)(RIGHT):
         return []
     waiting = Promotion.objects.filter(state=Promotion.State.WAITING)
-    if Team.current().second_person:
+    if (team or Team.current()).second_person:
         waiting = waiting.exclude(asked_by_id=user.pk)
     related = ("automation", "asked_by", "from_version", "to_version")
     return list(waiting.select_related(*related).order_by("pk"))

@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from automations.models import Automation, Delivery, Run
 from automations.models.run import RunQuerySet
-from lifecycle.evidence import prototyping
+from lifecycle.evidence import prototyping, runs
 from lifecycle.evidence.base import Evidence, Link
+from lifecycle.evidence.steps import run_it
 from lifecycle.evidence.subject import Subject
 from lifecycle.models import Promotion, Prototype, Scorecard
 from lifecycle.phases import State
@@ -141,23 +142,42 @@ def objection(automation: Automation) -> str:
     return ""
 
 
-def without_prototype(now: datetime) -> QuerySet[Automation]:
-    """Return early automations that have run in earnest without a clock; `first_run` is its key.
+def without_prototype(now: datetime) -> list[tuple[Automation, Run]]:
+    """Return early automations that have run in earnest without a clock, with their first run."""
+    clocks = Prototype.objects.filter(automation=OuterRef("pk"))
+    early = Automation.objects.filter(~Exists(clocks), stage__in=EARLY)
+    found = early.filter(Exists(_in_earnest(OuterRef("slug"), now)))
+    return [(automation, run) for automation in found if (run := first_run(automation, now))]
+
+
+def first_run(automation: Automation, now: datetime) -> Run | None:
+    """Return the run that begins the clock of an early automation without one.
 
     Runs from before an automation came back from production or retirement start nothing, nor do
     sample runs.
     """
-    clocks = Prototype.objects.filter(automation=OuterRef("pk"))
-    runs = Run.objects.evidence().filter(automation_id=OuterRef("slug"), started_at__lte=now)
-    back = Promotion.objects.filter(
-        automation=OuterRef(OuterRef("pk")),
-        state=Promotion.State.DONE,
-        to_stage__in=EARLY,
-        asked_at__gte=OuterRef("queued_at"),
-    ).exclude(from_stage__in=("", *EARLY))
-    first = runs.filter(~Exists(back)).order_by("pk").values("pk")[:1]
-    early = Automation.objects.filter(~Exists(clocks), stage__in=EARLY)
-    return early.annotate(first_run=first).exclude(first_run=None)
+    mine = _in_earnest(automation.slug, now)
+    back = _came_back_at(automation)
+    if back:
+        before = (
+            runs.of(automation.slug).filter(queued_at__lte=back).order_by("automation_id", "-pk")
+        )
+        last = before.values_list("pk", flat=True).first() or 0
+        mine = mine.filter(pk__gt=last, queued_at__gt=back)
+    first = mine.order_by("-automation_id", "pk")
+    return first.only("pk", "queued_at", "automation_id").first()
+
+
+def _came_back_at(automation: Automation) -> datetime | None:
+    moves = Promotion.objects.filter(
+        automation=automation, state=Promotion.State.DONE, to_stage__in=EARLY
+    )
+    back = moves.exclude(from_stage__in=("", *EARLY))
+    return back.order_by("-asked_at").values_list("asked_at", flat=True).first()
+
+
+def _in_earnest(slug: str | OuterRef, now: datetime) -> RunQuerySet:
+    return runs.of(slug).evidence().filter(started_at__lte=now)
 
 
 # --- the goals of the three days -----------------------------------------------------------
@@ -214,26 +234,37 @@ def _runs_of(prototype: Prototype) -> RunQuerySet:
     return runs.filter(queued_at__lte=until) if until else runs
 
 
-def _delivered(runs: RunQuerySet) -> Run | None:
-    """Return the first of these runs of which every delivery arrived, at least one."""
+def _delivered(prototype: Prototype, runs: RunQuerySet) -> Run | None:
+    """Return the first of these runs of which a delivery arrived.
+
+    As for box 4: without an active destination the output stays with its run, and that counts.
+    """
+    if _keeps(prototype):
+        kept = runs.filter(status=Run.Status.SUCCESS, output_data__isnull=False)
+        return kept.order_by("pk").only("pk").first()
     sent = Delivery.objects.filter(run=OuterRef("pk"))
     arrived = sent.filter(state=Delivery.State.DELIVERED)
     whole = runs.filter(Exists(arrived), status=Run.Status.SUCCESS)
     return whole.order_by("pk").only("pk").first()
 
 
+def _keeps(prototype: Prototype) -> bool:
+    """Tell whether what it makes stays with its runs."""
+    return not prototype.automation.destinations.filter(is_active=True).exists()
+
+
 def _integration(prototype: Prototype) -> Evidence:
-    run = _delivered(_runs_of(prototype))
+    run = _delivered(prototype, _runs_of(prototype))
+    way = "from the source through the model to a destination"
+    if _keeps(prototype):
+        way = "from the source through the model, and its output stays with it: no destination"
     if run:
-        why = f"{run} went from the source through the model to a destination."
-        return Evidence(State.MET, why, (_link(run),))
-    if not prototype.automation.destinations.filter(is_active=True).exists():
-        where = reverse("automation_connections", args=[prototype.automation.slug])
-        why = "Nothing can arrive yet: it has no active destination."
-        return Evidence(State.NOT_MET, why, step=Link("Add a destination", where))
-    why = "No run has gone from the source through the model to a destination yet."
-    where = reverse("automation_run", args=[prototype.automation.slug])
-    return Evidence(State.NOT_MET, why, step=Link("Run it", where))
+        return Evidence(State.MET, f"{run} went {way}.", (_link(run),))
+    return Evidence(State.NOT_MET, f"No run has gone {way} yet.", step=_run_it(prototype))
+
+
+def _run_it(prototype: Prototype) -> Link:
+    return run_it(Subject(prototype.automation, timezone.now()))
 
 
 def _prompts(prototype: Prototype) -> Evidence:
@@ -256,13 +287,13 @@ def _prompts(prototype: Prototype) -> Evidence:
 
 
 def _real_data(prototype: Prototype) -> Evidence:
-    run = _delivered(_runs_of(prototype).evidence())
+    run = _delivered(prototype, _runs_of(prototype).evidence())
+    done = "kept with its run" if _keeps(prototype) else "delivered"
     if run:
-        why = f"{run} was no sample and no try: its own source, its own model, delivered."
+        why = f"{run} was no sample and no try: its own source, its own model, {done}."
         return Evidence(State.MET, why, (_link(run),))
-    where = reverse("automation_run", args=[prototype.automation.slug])
-    why = "No run on real data was delivered yet; sample runs and tries do not count."
-    return Evidence(State.NOT_MET, why, step=Link("Run it on real data", where))
+    why = f"No run on real data was {done} yet; sample runs and tries do not count."
+    return Evidence(State.NOT_MET, why, step=_run_it(prototype))
 
 
 def _link(run: Run) -> Link:

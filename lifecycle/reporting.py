@@ -73,7 +73,7 @@ class ChecklistOut(Given):
     phase: PhaseRef | None = Field(description="Null when all seven may be left.")
     satisfied: int
     total: int
-    production_ready: bool
+    production_ready: bool = Field(description="All four lights are green, without exemptions.")
     next_step: LinkOut | None
     phases: list[PhaseOut]
     owed: list[OwedOut]

@@ -48,10 +48,17 @@ class History:
 
 
 def newest_of_each() -> ScorecardQuerySet:
-    """Return the newest scorecard of every automation that has one."""
+    """Return the newest scorecard of every automation that has one, with its decision."""
     own = Scorecard.objects.filter(automation=OuterRef("slug")).newest_first()
     newest = Automation.objects.annotate(newest_card=Subquery(own.values("pk")[:1]))
     found: ScorecardQuerySet = Scorecard.objects.filter(pk__in=newest.values("newest_card"))
+    return with_decisions(found)
+
+
+def with_decisions(cards: ScorecardQuerySet) -> ScorecardQuerySet:
+    """Annotate scorecards with `decided`, the newest verdict on each; None without one."""
+    made = Decision.objects.filter(scorecard=OuterRef("pk")).order_by("-pk")
+    found: ScorecardQuerySet = cards.annotate(decided=Subquery(made.values("verdict")[:1]))
     return found
 
 

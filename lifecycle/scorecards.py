@@ -15,7 +15,6 @@ YES, NO, UNKNOWN = "yes", "no", "unknown"
 ANSWERS = {YES: "Yes", NO: "No", UNKNOWN: "Unknown"}
 CUSTOMER_FACING = "customer_facing"
 BIG_CHANGE = 2
-NOBODY = "nobody known"
 
 NEXT = {
     Verdict.BUILD: "It scores 7.5 or more: build it now.",
@@ -221,7 +220,8 @@ class Card:
 
     @property
     def who(self) -> str:
-        return str(self.row.created_by or NOBODY)
+        """Who scored it; "" where nobody is known: sample data, or a row from outside."""
+        return str(self.row.created_by or "")
 
 
 def card(row: Scorecard, *, before: Scorecard | None, is_newest: bool) -> Card:

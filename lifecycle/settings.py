@@ -268,6 +268,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "automations.logs.json_formatter"}},
+    "filters": {"refusals": {"()": "automations.logs.Refusals"}},
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
@@ -278,6 +279,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL},
+        "django.request": {"filters": ["refusals"]},
         "django-q": {"handlers": [], "level": "WARNING"},
         "httpx2": {"level": "WARNING"},
     },

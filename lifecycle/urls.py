@@ -66,6 +66,11 @@ urlpatterns = [
     path(f"{A}checklist/history/", checklists.history, name="checklist_history"),
     path(f"{A}checklist/<int:number>/exempt/", checklists.exempt, name="box_exempt"),
     path(f"{A}checklist/<int:number>/attest/", checklists.attest, name="box_attest"),
+    path(
+        "attestations/<int:pk>/withdraw/",
+        checklists.withdraw_attestation,
+        name="attestation_withdraw",
+    ),
     path("exemptions/<int:pk>/end/", checklists.end_exemption, name="exemption_end"),
     path(f"{A}prototype/", prototypes.shown, name="prototype"),
     path(f"{A}prototype/start/", prototypes.start, name="prototype_start"),

@@ -1,5 +1,6 @@
 """Is the process up, and can it do its work?"""
 
+import time
 from collections.abc import Callable
 
 from django.db import Error, connection
@@ -9,6 +10,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from automations.models import Control, Worker
+
+ASK_AGAIN_S = 300.0
+_applied_at: dict[str, float] = {}  # database -> when this process last found nothing to apply
 
 
 @require_safe
@@ -44,10 +48,22 @@ def _database() -> str:
     return ""
 
 
-def _migrations() -> str:
+def pending_migrations() -> int:
+    """Return how many migrations are not applied; that there are none is believed for 5 minutes."""
+    name = str(connection.settings_dict["NAME"])
+    found_at = _applied_at.get(name)
+    if found_at is not None and time.monotonic() - found_at < ASK_AGAIN_S:
+        return 0
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return f"{len(plan)} migrations are not applied; run `manage.py migrate`." if plan else ""
+    if not plan:
+        _applied_at[name] = time.monotonic()
+    return len(plan)
+
+
+def _migrations() -> str:
+    pending = pending_migrations()
+    return f"{pending} migrations are not applied; run `manage.py migrate`." if pending else ""
 
 
 def _workers() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from math import sqrt
+from math import floor, sqrt
 from statistics import NormalDist
 
 FEWEST_PAIRS = 5
@@ -25,6 +25,12 @@ def wilson(successes: int, n: int, *, confidence: float = 0.95) -> tuple[float, 
     low = max(0.0, centre - half) if successes else 0.0
     high = min(1.0, centre + half) if successes < n else 1.0
     return low, high
+
+
+def percent_down(share: float) -> str:
+    """Say a share of 0 to 1 in per cent, rounded down to a tenth, so that 69.96 % is not 70."""
+    tenths = floor(share * 1000 + 1e-9)
+    return f"{tenths // 10}{f'.{tenths % 10}' if tenths % 10 else ''} %"
 
 
 def ranks(values: Sequence[float]) -> list[float]:

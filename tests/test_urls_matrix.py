@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from automations import connectors
 from automations.models import Batch, Drill, Trigger
 from tests.lifecycle.makers import (
+    make_attestation,
     make_criterion,
     make_effort,
     make_exemption,
@@ -175,6 +176,7 @@ ROWS = {
     "box_exempt": button("slug", "box", who=APPROVE),
     "box_attest": button("slug", "box", who=EDIT | APPROVE),
     "exemption_end": button("exemption", who=APPROVE),
+    "attestation_withdraw": button("attestation", who=EDIT | APPROVE),
     "team_settings": Row(get=EVERYBODY, post=TEST),
     "reviews": page(),
     "run_review": Row(get=EVERYBODY, post=START | EDIT | APPROVE, args=("run",)),
@@ -248,6 +250,7 @@ def world() -> dict[str, Any]:
         "criterion": make_criterion(automation).pk,
         "failure_mode": make_failure_mode(automation).pk,
         "exemption": make_exemption(automation).pk,
+        "attestation": make_attestation(automation).pk,
     }
 
 

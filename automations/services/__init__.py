@@ -62,16 +62,17 @@ from automations.services.testing import (
 )
 from automations.services.tokens import create_token, revoke_token
 from automations.services.versions import (
+    APPROVERS_ONLY,
     create_automation,
     create_draft,
     default_rules,
     make_live,
     publish_version,
-    release_version,
     require_live,
 )
 
 __all__ = [
+    "APPROVERS_ONLY",
     "PERSON",
     "SHELL",
     "SYSTEM",
@@ -114,7 +115,6 @@ __all__ = [
     "pause_batch",
     "publish_version",
     "record_rejected",
-    "release_version",
     "remove_check",
     "remove_connection",
     "require",

@@ -13,6 +13,9 @@ from automations.errors import WrongState
 from automations.models import Automation, Provider, Source, ValidatorRule, Version
 from automations.services.acting import require, require_one
 
+# The stages in which an editor may not change what is live.
+APPROVERS_ONLY = (Automation.Stage.PRODUCTION, Automation.Stage.RETIRED)
+
 
 def create_automation(automation: Automation, *, by: Actor) -> Automation:
     """Save a new automation with its form source and a first draft to fill in."""
@@ -29,7 +32,7 @@ def create_draft(automation: Automation, *, by: Actor, source: Version | None = 
     """Make a new draft, copied from `source`, else from the newest version, else empty."""
     require(by, "automations.add_version")
     with transaction.atomic():
-        Automation.objects.select_for_update().get(pk=automation.pk)
+        Automation.objects.select_for_update(no_key=True).get(pk=automation.pk)
         newest = automation.versions.order_by("-number").first()
         draft = _copy(source or newest, automation)
         draft.number = (newest.number if newest else 0) + 1
@@ -78,25 +81,34 @@ def default_rules() -> list[ValidatorRule]:
     return [*rules, ValidatorRule(direction=output, kind="no_secrets", position=1)]
 
 
-def publish_version(version: Version, *, by: Actor, note: str | None = None) -> Version:
+def publish_version(
+    version: Version, *, by: Actor, note: str | None = None, asked_by: Actor = None
+) -> Version:
     """Freeze a draft as it is stored, with `note` in place of its own if one is given.
+
+    Where `by` only agrees to what somebody else asked for, that person publishes it and needs the
+    right to; the trail keeps whose deed it was and who asked.
 
     Raises:
         NotAllowed: the person may not publish.
         WrongState: it is published already.
         ValidationError: the recipe is not complete.
     """
-    require(by, "automations.publish_version")
+    publisher = asked_by or by
+    require(publisher, "automations.publish_version")
     with transaction.atomic():
         stored = hold_draft(version.pk)
         if note is not None:
             stored.note = note
         stored.full_clean(exclude=["number"])
         Version.objects.drafts().filter(pk=stored.pk).update(
-            published_at=timezone.now(), published_by_id=by.pk if by else None, note=stored.note
+            published_at=timezone.now(),
+            published_by_id=publisher.pk if publisher else None,
+            note=stored.note,
         )
         version.refresh_from_db()
-        record("publish version", version, by=by)
+        asked = {"asked_by": str(asked_by)} if asked_by and asked_by != by else None
+        record("publish version", version, by=by, after=asked)
     return version
 
 
@@ -140,24 +152,13 @@ def make_live(version: Version, *, by: Actor) -> Version:
 
 
 def require_live(automation: Automation, *, by: Actor) -> None:
-    """Refuse who may not change what is live: in production that takes the approver's right.
+    """Refuse who may not change what is live: in production, and retired, approvers only.
 
     Raises:
         NotAllowed: with a sentence that names the right.
     """
-    production = automation.stage == Automation.Stage.PRODUCTION
-    early = () if production else ("automations.change_version",)
+    early = () if automation.stage in APPROVERS_ONLY else ("automations.change_version",)
     require_one(by, *early, "automations.make_live")
-
-
-def release_version(version: Version, *, by: Actor) -> Version:
-    """Publish a draft and make it live: both or neither.
-
-    Raises:
-        NotAllowed, WrongState, ValidationError: as `publish_version` and `make_live`.
-    """
-    with transaction.atomic():
-        return make_live(publish_version(version, by=by), by=by)
 
 
 def _number(version: Version | None) -> int | None:

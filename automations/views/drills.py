@@ -94,6 +94,7 @@ def _page(
         "sample": sample,
         "live_version": live,
         "versions": automation.versions.exclude(published_at=None).order_by("-number")[:SHOWN],
+        "chosen_version": request.GET.get("version") or (str(live.number) if live else ""),
         "planned": exercises_of(live) if live and not drills else [],
         "history": [drill for drill in drills if drill != chosen],
         "undrilled": bool(live and chosen and chosen.finished_at and not _has_passed(drills, live)),

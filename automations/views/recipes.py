@@ -126,6 +126,7 @@ def _page(
         "automation": version.automation,
         "form": form,
         "names": titles_of(version),
+        "refused": recipes.lengths_refused(version),
         "meanwhile": meanwhile,
         "run": key_of(asked.get("run", "")),
         **rights(request, version.automation),

@@ -73,7 +73,7 @@ def state_of(version: Version) -> str:
 def rights(request: HttpRequest, automation: Automation) -> dict[str, bool]:
     """Return what a person may do with the versions of an automation."""
     has = request.user.has_perm
-    early = automation.stage != Automation.Stage.PRODUCTION and has("automations.change_version")
+    early = automation.stage not in services.APPROVERS_ONLY and has("automations.change_version")
     return {
         "may_edit": has("automations.change_version"),
         "may_draft": has("automations.add_version"),
@@ -99,6 +99,7 @@ def shown(request: HttpRequest, pk: int) -> HttpResponse:
         "parts": recipes.parts_of(version),
         "examples": version.examples,
         "checks": recipes.checks_of(version),
+        "refused": recipes.lengths_refused(version),
         "preview": recipes.previewed(version),
         "answerer": answerer_of(version),
         "unused": recipes.unused_names(version),

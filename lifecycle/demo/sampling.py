@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from automations.audit import record
@@ -18,6 +19,7 @@ from automations.models import Automation, Run, Version
 from automations.services import SYSTEM
 from lifecycle import elput, profit
 from lifecycle.demo import history
+from lifecycle.demo.portfolio import PORTFOLIO
 from lifecycle.demo.story import STORIES, Card, Story, Trial
 from lifecycle.demo.texts import SAMPLES
 from lifecycle.models import (
@@ -35,6 +37,8 @@ from monitoring.models import Review
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
+RECIPES = {demo.slug: demo.version for demo in PORTFOLIO}
+TEXTS = ("note", "system_prompt", "user_prompt")  # they tell a recipe from any other
 
 
 def add_missing(automations: Iterable[Automation], *, now: datetime) -> list[Automation]:
@@ -97,7 +101,7 @@ def _score(automation: Automation, card: Card, now: datetime) -> int:
 
 
 def _history(automation: Automation, now: datetime) -> list[history.Told]:
-    plan, version = STORIES[automation.slug].plan, automation.live_version
+    plan, version = STORIES[automation.slug].plan, _own_version(automation)
     mine = Run.objects.filter(automation=automation, is_sample=True)
     if plan is None or version is None or mine.exists():
         return []
@@ -111,6 +115,15 @@ def _history(automation: Automation, now: datetime) -> list[history.Told]:
         samples=SAMPLES[automation.slug],
     )
     return history.tell(cast, plan, now=now)
+
+
+def _own_version(automation: Automation) -> Version | None:
+    """Return the version that loading made, published; None where it is somebody's own."""
+    recipe = RECIPES[automation.slug]
+    if not recipe:
+        return None
+    mine = automation.versions.published().filter(number=1, created_by=None, published_by=None)
+    return mine.filter(**{name: recipe[name] for name in TEXTS if name in recipe}).first()
 
 
 def _conclude(automation: Automation, now: datetime) -> int:
@@ -131,12 +144,14 @@ def _try(automation: Automation, trial: Trial | None, now: datetime) -> int:
     if trial is None or Prototype.objects.filter(automation=automation).exists():
         return 0
     began = now - trial.began_hours_ago * HOUR
+    first = _first_run(automation, began)
+    began = first.queued_at if first else began
     ended = trial.decided_after_h and began + trial.decided_after_h * HOUR
     Prototype.objects.create(
         automation=automation,
         started_at=began,
         due_at=began + Prototype.LASTS,
-        started_by_run=_first_run(automation),
+        started_by_run=first,
         verdict=trial.verdict,
         suggested=trial.verdict,
         reason=trial.reason,
@@ -146,8 +161,11 @@ def _try(automation: Automation, trial: Trial | None, now: datetime) -> int:
     return 1
 
 
-def _first_run(automation: Automation) -> Run | None:
-    return Run.objects.filter(automation=automation, is_sample=True).order_by("pk").first()
+def _first_run(automation: Automation, began: datetime) -> Run | None:
+    """Return the oldest sample run of a prototype's three days: the one that begins its clock."""
+    days = (began, began + Prototype.LASTS)
+    runs = Run.objects.filter(automation=automation, is_sample=True, queued_at__range=days)
+    return runs.order_by("queued_at").first()
 
 
 def _find(automation: Automation, story: Story, now: datetime) -> int:
@@ -186,8 +204,9 @@ def _moves(
     if automation.stage not in (stage.PROTOTYPE, stage.PRODUCTION):
         return
     yield _at(sample, begun, kind=kind.STAGE, from_stage=stage.IDEA, to_stage=stage.PROTOTYPE)
-    if automation.live_version:
-        yield _at(sample, begun, kind=kind.LIVE, to_version=automation.live_version)
+    version = _own_version(automation)
+    if version:
+        yield _at(sample, begun, kind=kind.LIVE, to_version=version)
     if automation.stage == stage.PRODUCTION and story.in_production_days:
         moved = now - story.in_production_days * DAY
         stages = {"from_stage": stage.PROTOTYPE, "to_stage": stage.PRODUCTION}
@@ -248,6 +267,8 @@ def remove() -> int:
         for model in (Review, Promotion, Prototype, FailureMode, Effort, ProfitPeriod, Decision):
             model.objects.filter(is_sample=True).delete()
         Scorecard.objects.filter(is_sample=True, decisions=None, simplified=None).delete()
+        for slug, story in STORIES.items():
+            _criteria_of(slug, story).delete()
         runs = Run.objects.filter(is_sample=True)
         slugs = set(runs.order_by().values_list("automation_id", flat=True).distinct())
         gone = runs.count()
@@ -255,3 +276,13 @@ def remove() -> int:
         for automation in Automation.objects.filter(slug__in=slugs):
             record("remove sample history", automation, by=SYSTEM)
     return gone
+
+
+def _criteria_of(slug: str, story: Story) -> QuerySet[Criterion]:
+    """Return an automation's criteria that are as the demo made them, by nobody."""
+    told = Q(pk__in=[])
+    for metric, operator, number in story.criteria:
+        told |= Q(metric=metric, operator=operator, number=Decimal(number))
+    return Criterion.objects.filter(
+        told, automation__slug=slug, created_by=None, changed_at=None, note=""
+    )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
+
+from django.db.models import Exists, OuterRef, QuerySet
 
 from automations import connectors, drilling
 from automations.models import Delivery, Run, ValidatorRule, Version
-from lifecycle.evidence.subject import Subject
+from lifecycle.evidence import runs
+from lifecycle.evidence.subject import WINDOW_DAYS, Subject
 
 CANDIDATES = 100  # newest runs whose verdicts are read
+MOST_TOLD = 1_000
 
 
 def number_of(subject: Subject, direction: str) -> int:
@@ -24,13 +28,13 @@ def number_of(subject: Subject, direction: str) -> int:
 def refused_runs(subject: Subject, direction: str, fault: str) -> list[int]:
     """Return the live version's runs in which a check refused something, newest first.
 
-    The drill's own bad sample counts.
+    The drill's own bad sample counts; a try in the playground proves nothing.
     """
     drilled = subject.drill.results if subject.drill else []
     by_drill = [row["run"] for row in drilled if row["fault"] == fault and row["passed"]]
     suspects = [
         run.id
-        for run in subject.ended
+        for run in subject.worked
         if subject.live is not None
         and run.version_id == subject.live.pk
         and (run.calls > 1 or run.error_category in drilling.CHECKS)
@@ -59,30 +63,43 @@ def verdicts_of(subject: Subject, ids: list[int]) -> dict[int, list[dict[str, An
     return known
 
 
-def delivered_unchecked(subject: Subject) -> list[int]:
-    """Return the runs of the last 30 days that handed over what no output check had seen.
+class Unchecked(NamedTuple):
+    """The runs that handed over what no check had seen, newest first, and how many were read."""
 
-    What stays with its run was not handed over. A version without output checks lets everything
-    through; of the others the newest runs' verdicts are read.
+    runs: list[int]
+    read: int
+
+
+def delivered_unchecked(subject: Subject) -> Unchecked:
+    """Return the runs that in 30 days handed over what no output check had seen, 1,000 at most.
+
+    What stays with its run was not handed over; how the run ended does not matter. A version
+    without output checks lets everything through: all its deliveries are looked at, among the
+    automation's newest 100,000 runs. Of the others the newest 100 deliveries' verdicts are read.
     """
-    made = [run for run in subject.lately if run.succeeded and run.version_id]
-    staying = [kind.kind for kind in connectors.destinations if not kind.leaves]
-    arrived = Delivery.objects.filter(
-        run_id__in=[run.id for run in made], state=Delivery.State.DELIVERED
-    ).exclude(destination__kind__in=staying)
-    handed = set(arrived.order_by().values_list("run_id", flat=True))
-    delivered = [run for run in made if run.id in handed]
-    checking = versions_that_check({run.version_id for run in delivered if run.version_id})
-    newest = [run.id for run in delivered if run.version_id in checking][:CANDIDATES]
+    published = Version.objects.filter(automation=subject.automation)
+    versions = set(published.order_by().values_list("pk", flat=True))
+    checking = versions_that_check(versions)
+    bare = versions - checking
+    unseen = list(_handed_over(subject, runs.FAR, bare)[:MOST_TOLD]) if bare else []
+    newest = list(_handed_over(subject, runs.MOST, checking)[:CANDIDATES]) if checking else []
     known = verdicts_of(subject, newest)
-    unseen = {
+    unseen += [
         pk for pk in newest if not any(v.get("direction") == "output" for v in known.get(pk, ()))
-    }
-    return [r.id for r in delivered if r.version_id not in checking or r.id in unseen]
+    ]
+    return Unchecked(sorted(unseen, reverse=True), len(newest))
 
 
-def _is_of_output(verdict: dict[str, Any]) -> bool:
-    return verdict.get("direction") == "output"
+def _handed_over(subject: Subject, far: int, versions: set[int]) -> QuerySet[Run, int]:
+    """Return the query for runs of these versions whose output left, newest first."""
+    staying = [kind.kind for kind in connectors.destinations if not kind.leaves]
+    left = Delivery.objects.filter(
+        run=OuterRef("pk"),
+        state=Delivery.State.DELIVERED,
+        delivered_at__gte=subject.days_ago(WINDOW_DAYS),
+    ).exclude(destination__kind__in=staying)
+    mine = runs.newer_than(subject.slug, far).filter(version__in=versions, is_simulated=False)
+    return mine.filter(Exists(left)).values_list("pk", flat=True)
 
 
 def versions_that_check(ids: Iterable[int]) -> set[int]:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from automations.models import Automation, Provider
-from lifecycle.evidence import installed, literals, variables
+from lifecycle.evidence import literals, variables
 from lifecycle.evidence.base import Evidence, Link, counted, dated, met, not_measured, not_met, to
-from lifecycle.evidence.reliability import go_live
+from lifecycle.evidence.steps import go_live
 from lifecycle.evidence.subject import Subject
 from lifecycle.models import Promotion
+from monitoring import health
 
 TEST_DAYS = 7
 TEST_TAKES = timedelta(minutes=5)
 PIPELINE_DAYS = 180
 NAMES_SHOWN = 6
+STAGE = Automation.Stage
+FORWARD = Q(kind=Promotion.Kind.STAGE) & (
+    Q(to_stage=STAGE.PRODUCTION) | Q(from_stage=STAGE.IDEA, to_stage=STAGE.PROTOTYPE)
+)
 
 
 def environment(subject: Subject) -> Evidence:
@@ -85,7 +91,7 @@ def database(subject: Subject) -> Evidence:
     The evaluator's own findings are the probe: they are written and read each time it looks. The
     backup is attested by a person, until the attestation expires.
     """
-    pending = installed.pending_migrations()
+    pending = health.pending_migrations()
     page = to("Checklist", "checklist", subject.slug)
     attest = Link("Attest the backup", f"{page.url}#box-15")
     if pending:
@@ -96,21 +102,20 @@ def database(subject: Subject) -> Evidence:
     if attested is None:
         why = f"{stands}; nobody has attested that there is a backup, and of when."
         return not_met(why, step=attest)
-    by = f" by {attested.by}" if attested.by else ""
+    by = f"{f' by {attested.by}' if attested.by else ''} on {dated(attested.at)}"
     if attested.expires_on < subject.today:
-        why = f"{stands}; the backup attested{by} held until {dated(attested.expires_on)}."
+        why = (
+            f"{stands}; the backup attested{by} was vouched for until {dated(attested.expires_on)}."
+        )
         return not_met(why, step=attest)
-    why = f"{stands}; backup attested{by} until {dated(attested.expires_on)}: {attested.comment}"
+    why = f"{stands}; backup attested{by}, until {dated(attested.expires_on)}: {attested.comment}"
     return met(why)
 
 
 def pipeline(subject: Subject) -> Evidence:
     """Box 16: in 180 days one promotion, and one rollback or its rehearsal."""
     kinds = Promotion.Kind
-    forward = _done(subject).filter(kind__in=[kinds.STAGE, kinds.LIVE]).exclude(
-        to_stage__in=[Automation.Stage.IDEA, Automation.Stage.RETIRED]
-    )  # fmt: skip
-    moved = forward.first()
+    moved = _done(subject).filter(Q(kind=kinds.LIVE) | FORWARD).first()
     back = _done(subject).filter(kind__in=[kinds.ROLLBACK, kinds.REHEARSAL]).first()
     page = to("Promotions", "promotions", subject.slug)
     links = [_link_to(one) for one in (moved, back) if one]
@@ -127,13 +132,12 @@ def pipeline(subject: Subject) -> Evidence:
 def _done(subject: Subject) -> QuerySet[Promotion]:
     done = Promotion.objects.filter(
         automation=subject.automation, state=Promotion.State.DONE, is_sample=False
-    )
-    return done.filter(asked_at__gte=subject.days_ago(PIPELINE_DAYS)).order_by("-pk")
+    ).alias(at=Coalesce("decided_at", "asked_at"))
+    return done.filter(at__gte=subject.days_ago(PIPELINE_DAYS)).order_by("-at", "-pk")
 
 
 def _told(promotion: Promotion) -> str:
-    at = promotion.decided_at or promotion.asked_at
-    return f"{promotion.get_kind_display()} on {dated(at)}"
+    return f"{promotion.get_kind_display()} on {dated(promotion.happened_at)}"
 
 
 def _link_to(promotion: Promotion) -> Link:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from automations.models import Run
-from lifecycle.evidence.runs import EndedRun
+from lifecycle.evidence.runs import ErrorGroup
 from lifecycle.evidence.subject import Subject
 from lifecycle.models import FailureMode
 
@@ -21,22 +21,19 @@ def handles(mode: FailureMode, group: Group) -> bool:
 
 def observed(mode: FailureMode, subject: Subject) -> bool:
     """Tell whether what a failure mode names was seen, in a run or in a rejected review."""
-    if any(handles(mode, run.error) for run in subject.worked):
+    seen = {run.error for run in subject.worked} | {group.error for group in subject.errors}
+    if any(handles(mode, error) for error in seen):
         return True
     return mode.review_reason in subject.rejected_for
 
 
-def unhandled(subject: Subject) -> list[tuple[Group, EndedRun]]:
-    """Return the error groups of 30 days that nobody has answered for 7, with their first run."""
-    first: dict[Group, EndedRun] = {}
-    for run in subject.lately:  # newest first, so the oldest stays
-        if run.error_category:
-            first[run.error] = run
-    old = subject.now - UNHANDLED_FOR
+def unhandled(subject: Subject) -> list[ErrorGroup]:
+    """Return the error groups of 30 days that nobody has answered for 7, the oldest first."""
+    old, modes = subject.now - UNHANDLED_FOR, subject.failure_modes
     return [
-        (group, run)
-        for group, run in first.items()
-        if run.completed_at <= old and not any(handles(m, group) for m in subject.failure_modes)
+        group
+        for group in subject.errors
+        if group.since <= old and not any(handles(mode, group.error) for mode in modes)
     ]
 
 

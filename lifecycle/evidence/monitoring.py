@@ -13,6 +13,7 @@ from lifecycle.evidence.base import (
     to,
 )
 from lifecycle.evidence.runs import MOST, since
+from lifecycle.evidence.steps import run_it
 from lifecycle.evidence.subject import WINDOW_DAYS, Subject
 
 MAX_UNKNOWN = 10  # per cent of the failures
@@ -43,7 +44,7 @@ def error_categories(subject: Subject) -> Evidence:
         window += f" (among the newest {MOST:,} runs)"
     if not failed and len(runs) < ENOUGH_RUNS:
         why = f"{counted(len(runs), 'run')} {window} and no failure; {ENOUGH_RUNS} runs are needed."
-        return not_measured(why, step=to("Run it", "automation_run", subject.slug))
+        return not_measured(why, step=run_it(subject))
     if not failed:
         return met(f"None of the {counted(len(runs), 'run')} {window} failed.")
     unknown = [run.id for run in failed if run.error_category in ("", Run.ErrorCategory.UNKNOWN)]

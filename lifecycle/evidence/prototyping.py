@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.urls import reverse
+
 from automations.models import Attempt, Delivery
 from lifecycle.evidence.base import (
     Evidence,
@@ -25,13 +27,14 @@ from lifecycle.evidence.failures import (
     unhandled,
 )
 from lifecycle.evidence.runs import EndedRun
+from lifecycle.evidence.steps import run_it
 from lifecycle.evidence.subject import Subject
 from lifecycle.models import Team
 from monitoring.models import Review
-from monitoring.reviews import Approval, approval_of_version, approvals_of
+from monitoring.reviews import ENOUGH, Approval, judged_of, judged_of_version
 
 LOOKED_AT = 200  # newest successes among which one is looked for that went all the way
-MIN_REVIEWED = 10
+MIN_REVIEWED = ENOUGH
 USEFUL_SHARE = 70  # per cent
 MIN_MEASURED = 5
 WRITTEN_MODES = 3
@@ -39,7 +42,7 @@ WRITTEN_MODES = 3
 
 def workflow(subject: Subject) -> Evidence:
     """Box 4: in the last 30 days a run went from the source by the model to the destination."""
-    step = to("Run it", "automation_run", subject.slug)
+    step = run_it(subject)
     succeeded = [run for run in subject.lately if run.succeeded]
     if not succeeded:
         last = next((run for run in subject.worked if run.succeeded), None)
@@ -80,9 +83,10 @@ def quality(subject: Subject) -> Evidence:
 
     Sample reviews count where there are too few others.
     """
-    judged, sampled = _approval_in_words(subject)
+    judged = approval(subject)
+    sampled = f"{judged.samples} of the reviews are sample data." if judged.samples else ""
     of = f" of version {subject.live.number}" if subject.live else ""
-    step = to("Review outputs", "reviews")
+    step = Link("Review outputs", f"{reverse('reviews')}?automation={subject.slug}")
     lacking = MIN_REVIEWED - judged.reviewed
     if lacking > 0:
         why = f"{judged.reviewed} of {MIN_REVIEWED} outputs{of} reviewed; {lacking} more needed."
@@ -106,25 +110,10 @@ def _grade(enough: object, *, sure: bool) -> str:
 
 def approval(subject: Subject) -> Approval:
     """Return the approval that box 5 judges."""
-    return _approval_in_words(subject)[0]
-
-
-def _approval_in_words(subject: Subject) -> tuple[Approval, str]:
-    """Return the approval that counts, and a sentence where sample reviews are among it."""
-    real = _count(subject, samples=(False,))
-    if real.reviewed >= MIN_REVIEWED:
-        return real, ""
-    everything = _count(subject, samples=(False, True))
-    of_samples = everything.reviewed - real.reviewed
-    said = f"{of_samples} of the reviews are sample data." if of_samples else ""
-    return everything, said
-
-
-def _count(subject: Subject, *, samples: tuple[bool, ...]) -> Approval:
     if subject.live is not None:
-        return approval_of_version(subject.live, samples=samples)
+        return judged_of_version(subject.live)
     pk = subject.automation.pk
-    return approvals_of([pk], since=None, samples=samples)[pk]
+    return judged_of([pk])[pk]
 
 
 def _reviewed(subject: Subject) -> tuple[Link, ...]:
@@ -144,11 +133,28 @@ def performance(subject: Subject) -> Evidence:
     if len(measured) >= MIN_MEASURED:
         why = f"{counted(len(measured), 'run')} with time, tokens and cost; {_usual(measured)}."
         return met(sentences(why, subject.remark(measured)), *links)
-    unpriced = sum(run.cost_usd is None for run in subject.worked)
     why = f"{len(measured)} of {MIN_MEASURED} runs have time, tokens and cost."
-    if unpriced:
-        why += f" Of {counted(unpriced, 'run')} the price is unknown."
-    return not_met(why, *links, step=to("Run it", "automation_run", subject.slug))
+    timed = [run for run in subject.worked if run.is_timed]
+    unpriced = [run for run in timed if run.cost_usd is None]
+    if not unpriced:
+        return not_met(why, *links, step=run_it(subject))
+    why = f"{why} {_unpriced_in_words(unpriced)}"
+    if timed[0].cost_usd is not None or subject.live is None:
+        return not_met(why, *links, step=run_it(subject))
+    # Another run of the same model would be without a price as well.
+    why += " Choose a model with a known price, or an approver may exempt this box."
+    step = to("Choose another model", "automation_versions", subject.slug)
+    links = links or run_links([run.id for run in unpriced], subject.slug)
+    return not_met(why, *links, step=step)
+
+
+def _unpriced_in_words(runs: list[EndedRun]) -> str:
+    """Say of how many runs the price is unknown, and of which model."""
+    calls = Attempt.objects.filter(run_id=runs[0].id).order_by("-pk")
+    model = calls.values_list("model", flat=True).first()
+    because = f" ({model} has no known price)" if model else ""
+    unknown = f"The price of {counted(len(runs), 'run')} is unknown{because}"
+    return f"{unknown}; an unknown price is no cost."
 
 
 def _usual(measured: list[EndedRun]) -> str:
@@ -172,10 +178,10 @@ def failure_modes(subject: Subject) -> Evidence:
         return not_met(why, page, step=step)
     left_alone = unhandled(subject)
     if left_alone:
-        group, first = left_alone[0]
-        why = f"“{title_of(group)}” occurs since {dated(first.completed_at)}, more than "
+        group = left_alone[0]
+        why = f"“{title_of(group.error)}” occurs since {dated(group.since)}, more than "
         why += f"{UNHANDLED_FOR.days} days, and no failure mode answers it."
-        ids = [run.id for run in subject.lately if run.error == group]
+        ids = [run.id for run in subject.lately if run.error == group.error] or [group.newest]
         return not_met(why, *run_links(ids, subject.slug), step=step)
     why = f"{counted(len(modes), 'failure mode')} with a response, {len(seen)} of them observed."
     behind = [run for run in subject.lately if any(handles(mode, run.error) for mode in seen)]

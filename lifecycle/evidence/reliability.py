@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from automations import drilling
 from automations.models import Drill, Version
 from lifecycle.evidence import checked, traced
@@ -17,7 +19,9 @@ from lifecycle.evidence.base import (
     sentences,
     to,
 )
+from lifecycle.evidence.steps import drill_it, go_live, run_it
 from lifecycle.evidence.subject import Subject
+from lifecycle.phases import State
 
 LAST_RUNS = 20
 COUNTED_RUNS = 20
@@ -25,9 +29,10 @@ COUNTED_RUNS = 20
 
 def error_handling(subject: Subject) -> Evidence:
     """Box 8: the newest drill of the live version that has ended was passed."""
-    live, step = subject.live, to("Start a drill", "drill", subject.slug)
+    live = subject.live
     if live is None:
         return not_met("No version is live, so there is nothing to drill.", step=go_live(subject))
+    step = drill_it(subject)
     page, drill = to("Reliability drill", "drill", subject.slug), subject.drill
     if drill is None:
         return not_met(_undrilled(subject, live), page, step=step)
@@ -70,14 +75,19 @@ def input_validation(subject: Subject) -> Evidence:
 
 def output_validation(subject: Subject) -> Evidence:
     """Box 10: likewise for output; and in 30 days nothing was delivered that no check saw."""
-    unseen = checked.delivered_unchecked(subject)
+    unseen, read = checked.delivered_unchecked(subject)
     if unseen:
-        why = f"{counted(len(unseen), 'run')} delivered an output that no check had seen, in the "
-        why += "last 30 days."
+        most = "At least " if len(unseen) >= checked.MOST_TOLD else ""
+        why = f"{most}{counted(len(unseen), 'run')} delivered an output that no check had seen, "
+        why += "in the last 30 days."
         step = to("Output checks", "version_checks", subject.live.pk) if subject.live else None
         links = run_links(unseen, subject.slug)
         return not_met(why, *links, step=step or go_live(subject))
-    return _validation(subject, "output", drilling.BAD_ANSWER)
+    found = _validation(subject, "output", drilling.BAD_ANSWER)
+    if found.state != State.MET or not read:
+        return found
+    seen = f"Of the newest {counted(read, 'delivery')}".replace("deliverys", "deliveries")
+    return replace(found, why=sentences(f"{seen} each had been seen by a check.", found.why))
 
 
 def _validation(subject: Subject, direction: str, fault: str) -> Evidence:
@@ -93,7 +103,7 @@ def _validation(subject: Subject, direction: str, fault: str) -> Evidence:
     refused = checked.refused_runs(subject, direction, fault)
     if not refused:
         why = f"{has}, which refused nothing yet: a drill tries a bad {direction}."
-        return not_met(why, checks, step=to("Start a drill", "drill", subject.slug))
+        return not_met(why, checks, step=drill_it(subject))
     seen = [run for run in subject.worked if run.id in set(refused)]
     why = f"{has}; refused a bad {direction} in {counted(len(refused), 'run')}."
     links = (checks, *run_links(refused, subject.slug))
@@ -107,8 +117,7 @@ def logging(subject: Subject) -> Evidence:
     """
     last = subject.worked[:LAST_RUNS]
     if not last:
-        step = to("Run it", "automation_run", subject.slug)
-        return not_measured("no run has ended yet.", step=step)
+        return not_measured("no run has ended yet.", step=run_it(subject))
     gaps = traced.gaps(last)
     if gaps:
         pk, what = next(iter(gaps.items()))
@@ -120,15 +129,7 @@ def logging(subject: Subject) -> Evidence:
 
 
 def metrics(subject: Subject) -> Evidence:
-    """Box 12: at least 20 runs are counted, and the rollup equals the count."""
-    number = len(subject.worked)
-    if number < COUNTED_RUNS:
-        why = f"{counted(number, 'run')} counted; {COUNTED_RUNS} are needed."
-        return not_met(why, step=to("Run it", "automation_run", subject.slug))
-    why = f"{counted(number, 'run')} are counted, but no rollup exists yet to compare with."
+    """Box 12: at least 20 runs are counted, and the rollup equals the count; there is none yet."""
+    counted_so_far = f"{len(subject.worked):,} of {COUNTED_RUNS} runs counted so far"
+    why = f"there is no rollup in this installation yet to compare with; {counted_so_far}."
     return not_measured(why)
-
-
-def go_live(subject: Subject) -> Link:
-    """Return the step for an automation without a live version."""
-    return to("Publish a version and make it live", "automation", subject.slug)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from automations.models import Automation, Destination, Drill, ValidatorRule, Version
 from lifecycle.evidence import runs
 from lifecycle.evidence.base import SAMPLE
-from lifecycle.evidence.runs import EndedRun
+from lifecycle.evidence.runs import EndedRun, ErrorGroup
 from lifecycle.models import (
     Attestation,
     Criterion,
@@ -53,6 +53,10 @@ class Subject:
     @cached_property
     def live(self) -> Version | None:
         return self.automation.live_version
+
+    @cached_property
+    def newest_version(self) -> Version | None:
+        return self.automation.versions.only("pk").order_by("-number").first()
 
     # --- what people wrote -----------------------------------------------------------------
 
@@ -117,6 +121,12 @@ class Subject:
         return ended.exclude(finished_at=None).order_by("-pk").first()
 
     @cached_property
+    def is_being_drilled(self) -> bool:
+        """Whether a drill of the live version is under way."""
+        drills = Drill.objects.filter(automation=self.automation, version=self.live)
+        return self.live is not None and drills.filter(finished_at=None).exists()
+
+    @cached_property
     def ended(self) -> list[EndedRun]:
         """The newest runs that succeeded or failed, newest first; simulated ones included."""
         return runs.newest(self.slug)
@@ -135,6 +145,11 @@ class Subject:
     def lately(self) -> list[EndedRun]:
         """Those that were meant and ended in the last 30 days."""
         return runs.since(self.worked, self.days_ago(WINDOW_DAYS))
+
+    @cached_property
+    def errors(self) -> list[ErrorGroup]:
+        """The error groups of the last 30 days, the oldest first."""
+        return runs.error_groups(self.slug, self.days_ago(WINDOW_DAYS))
 
     @staticmethod
     def remark(found: list[EndedRun]) -> str:

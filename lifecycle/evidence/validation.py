@@ -21,6 +21,7 @@ from lifecycle.evidence.subject import Subject
 from lifecycle.models import Criterion, Decision, Prototype, Scorecard
 
 SCORECARD_LASTS = timedelta(days=180)
+MOST_TOLD = 1_000  # runs that are counted
 BUILDS = (Decision.Verdict.BUILD, Decision.Verdict.PROTOTYPE)
 
 
@@ -90,15 +91,33 @@ def criteria(subject: Subject) -> Evidence:
         return not_met("No success criterion is written yet.", step=step)
     prototype = Prototype.objects.filter(automation=subject.automation).order_by("-pk").first()
     begun = prototype.started_at if prototype else _first_run_at(subject)
-    early = [one for one in found if begun is None or one.created_at <= begun]
+    early = [one for one in found if begun is None or _written_at(one) <= begun]
     if early:
-        return met(sentences(_named(early, begun), _flagged(found, prototype)), page)
+        late = _runs_before(subject, min(_written_at(one) for one in early))
+        return met(sentences(_named(early, begun), late, _flagged(found, prototype)), page)
     assert begun is not None  # noqa: S101  narrows: otherwise all are early
+    first = min(found, key=_written_at)
     why = (
-        f"The first success criterion is of {dated(found[0].created_at)}, after the prototype "
-        f"had begun on {dated(begun)}."
+        f"The first success criterion is of {dated(_written_at(first))}"
+        f"{', when it was changed,' if first.changed_at else ','} after the prototype had begun "
+        f"on {dated(begun)}."
     )
     return not_met(why, page, step=to("Start a new prototype", "prototype", subject.slug))
+
+
+def _written_at(criterion: Criterion) -> datetime:
+    """Return when a criterion became what it is: an aim that was changed is of the change."""
+    return max(criterion.created_at, criterion.changed_at or criterion.created_at)
+
+
+def _runs_before(subject: Subject, moment: datetime) -> str:
+    """Say how many runs had been made when the first criterion was written."""
+    mine = Run.objects.filter(automation_id=subject.slug, is_simulated=False).order_by("id")
+    made = len(mine.filter(queued_at__lt=moment).values_list("pk")[:MOST_TOLD])
+    if not made:
+        return ""
+    more = " or more" if made == MOST_TOLD else ""
+    return f"It was written after {counted(made, 'run')}{more} had been made."
 
 
 def _first_run_at(subject: Subject) -> datetime | None:
@@ -109,7 +128,8 @@ def _first_run_at(subject: Subject) -> datetime | None:
 def _named(early: list[Criterion], begun: datetime | None) -> str:
     named = f"{counted(len(early), 'success criterion')}".replace("criterions", "criteria")
     when = f"from before the prototype began on {dated(begun)}" if begun else "and no run yet"
-    return f"{named} {when}: {'; '.join(str(one) for one in early[:3])}."
+    more = f"; and {len(early) - 3} more" if early[3:] else ""
+    return f"{named} {when}: {'; '.join(str(one) for one in early[:3])}{more}."
 
 
 def _flagged(found: list[Criterion], prototype: Prototype | None) -> str:

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from automations import environment
+from automations.answering import host_of
 from automations.errors import Problem
 from automations.models import Provider
 from automations.references import MARK, is_reference
 from automations.stores import BUCKET_VARIABLE
 from lifecycle.evidence.subject import Subject
 
-OPENAI_URL = "https://api.openai.com/v1"
+OPENAI = "api.openai.com"
+URL, KEY = "OPENAI_BASE_URL", "OPENAI_API_KEY"
 BARE = frozenset({"key_id_env", "secret_env"})  # settings that hold a variable's name as it is
 STORE = "object_store"
 
@@ -39,19 +41,34 @@ def is_set(name: str) -> bool:
 
 
 def _of_provider(provider: Provider) -> list[str]:
-    """The default provider asks for its key where it calls OpenAI, else for nothing."""
-    if provider.kind == Provider.Kind.DEFAULT:
-        asks = is_set("OPENAI_API_KEY") or _default_url() == OPENAI_URL
-        return ["OPENAI_API_KEY"] if asks else []
-    is_endpoint = provider.kind == Provider.Kind.ENDPOINT
-    return [provider.api_key_env] if is_endpoint and provider.api_key_env else []
-
-
-def _default_url() -> str:
     try:
-        return environment.read("OPENAI_BASE_URL")
+        name = key_of(provider)
     except Problem:
-        return ""
+        return [name for name in (KEY, URL) if not _is_readable(name)]
+    return [name] if name else []
+
+
+def key_of(provider: Provider) -> str:
+    """Return the name of the variable with the key that a provider needs; "" if it needs none.
+
+    The default provider needs one where it calls OpenAI: an endpoint of one's own may need none,
+    and with neither address nor key the embedded model answers.
+
+    Raises:
+        Problem: the default provider's address or key is in a file that cannot be read.
+    """
+    if provider.kind == Provider.Kind.DEFAULT:
+        url, key = (environment.read(name) for name in (URL, KEY))
+        return KEY if key or host_of(url).lower() == OPENAI else ""
+    return provider.api_key_env if provider.kind == Provider.Kind.ENDPOINT else ""
+
+
+def _is_readable(name: str) -> bool:
+    try:
+        environment.read(name)
+    except Problem:
+        return False
+    return True
 
 
 def _of_settings(value: Any, key: str = "") -> Iterator[str]:

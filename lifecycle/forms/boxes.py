@@ -47,9 +47,9 @@ def _text(label: str, help_text: str) -> forms.CharField:
     )
 
 
-def _day(label: str, help_text: str) -> forms.DateField:
+def _day(label: str, help_text: str, **more: Any) -> forms.DateField:
     shown = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-    return forms.DateField(label=label, help_text=help_text, widget=shown)
+    return forms.DateField(label=label, help_text=help_text, widget=shown, **more)
 
 
 class ExemptionForm(BoxForm):
@@ -64,5 +64,6 @@ class AttestationForm(BoxForm):
     """What a person vouches for, and how long."""
 
     days, day, purpose = LONGEST_ATTESTATION_DAYS, "expires_on", "attest"
+    backup_on = _day("Day of the last backup", "As far as you have seen it.")
     comment = _text("What you have seen", "It stands on the page, with your name.")
     expires_on = _day("Last day", "At most 90 days; then somebody looks again.")

@@ -51,9 +51,9 @@ class PeriodForm(PeriodModelForm):
         )
         labels = {
             "kind": "What it brought",
-            "hours_saved": "Hours saved",
-            "hour_rate_usd": "Value of an hour, $",
-            "gross_usd": "Revenue, $",
+            "hours_saved": "Time saved: hours",
+            "hour_rate_usd": "Time saved: value of an hour, $",
+            "gross_usd": "Revenue: amount, $",
             "review_rate_usd": "Cost of an hour of review, $",
             "note": "Note",
         }
@@ -75,6 +75,8 @@ class PeriodForm(PeriodModelForm):
     def clean(self) -> dict[str, Any]:
         """Ask for what the kind needs: revenue as typed, or hours and what they are worth."""
         values = super().clean() or self.cleaned_data
+        if not values.get("kind"):
+            return values  # what is needed besides depends on it
         if values.get("kind") == ProfitPeriod.Kind.REVENUE:
             self._ask_for("gross_usd", "Write the revenue of these days, 0 if there was none.")
             return values

@@ -19,6 +19,7 @@ from lifecycle.models import Scorecard
 from lifecycle.services.scorecards import NOTE_LENGTH, REASON_LENGTH, RESERVED, Details
 
 MIDDLE = 5
+UNTOUCHED = "Nothing was judged yet: answer a question or write a reason."
 LONGEST_SLUG = 80
 
 
@@ -151,14 +152,24 @@ class ScorecardForm(ValuesForm):
         )
 
     def clean(self) -> dict[str, Any]:
-        """Ask for a reason where a value moved far, before anything is sent to be kept."""
+        """Ask for a reason where a value moved far, and for one judgement on a first scorecard."""
         given = self.cleaned_data
         if all(given.get(key) for key in elput.KEYS):
             reasons = {key: given.get(f"reason_{key}", "") for key in elput.KEYS}
             wanted = scorecards.unexplained(self.newest, self.values, reasons)
             for key, sentence in wanted.items():
                 self.add_error(f"reason_{key}", sentence)
+            if self.newest is None and self._is_untouched():
+                self.add_error(None, UNTOUCHED)
         return given
+
+    def _is_untouched(self) -> bool:
+        """Tell whether every value is the first one shown, and nothing is answered or written."""
+        given = self.cleaned_data
+        judged = any(row["note"] or row["answer"] != scorecards.UNKNOWN
+                     for row in self.answers.values())  # fmt: skip
+        written = any(given.get(f"reason_{key}", "").strip() for key in elput.KEYS)
+        return set(self.values.values()) == {MIDDLE} and not judged and not written
 
 
 def _reason(factor: Factor) -> forms.CharField:

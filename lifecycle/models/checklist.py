@@ -18,11 +18,13 @@ STATES = [(state.value, state.value.replace("_", " ").capitalize()) for state in
 class Checklist(models.Model):
     """What the evaluator knows of one automation: when to look again, and where it stands.
 
-    `due_at` is lowered by what happens (at once for changes, within a minute for runs) and put an
-    hour ahead by the evaluator before it looks, so that nothing is missed in between.
+    `due_at` is lowered by what happens (at once for changes, within a minute for runs) and put
+    ahead by the evaluator before it looks. After something happened it looks twice: a change that
+    was not committed yet at the first look is seen at the second.
     """
 
     EVERY = timedelta(hours=1)
+    SECOND_LOOK = timedelta(minutes=2)
     AFTER_RUNS = timedelta(minutes=1)
 
     automation = models.OneToOneField(Automation, models.CASCADE, related_name="progress")
@@ -34,6 +36,12 @@ class Checklist(models.Model):
 
     def __str__(self) -> str:
         return f"Checklist of {self.automation}"
+
+    @property
+    def rest(self) -> timedelta:
+        """How long to wait after the look that is due: long, if only time had asked for it."""
+        set_ahead = self.evaluated_at and self.due_at - self.evaluated_at
+        return self.EVERY if set_ahead in (self.EVERY, self.SECOND_LOOK) else self.SECOND_LOOK
 
 
 class BoxState(models.Model):

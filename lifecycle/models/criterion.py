@@ -48,4 +48,7 @@ class Criterion(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_metric_display()} {self.operator} {self.number.normalize():f}"
+        name, _, unit = self.get_metric_display().partition(", ")
+        number = f"{self.number.normalize():f}"
+        shown = f"${number}" if unit == "$" else f"{number} {unit}".rstrip()
+        return f"{name} {self.get_operator_display()} {shown}"

@@ -14,9 +14,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from automations.models import Automation
+from lifecycle.amounts import cents
 
 SECONDS_PER_HOUR = 3600
-CENT = Decimal("0.01")
 HOURS_MISSING = "Fill this in: time saved is worth hours x the value of an hour."
 FIRST_DAY = date(2000, 1, 1)
 
@@ -30,6 +30,7 @@ class ProfitPeriod(models.Model):
     """The gross value of some days, both included, and the costs measured for them.
 
     Net = gross value - model cost - review minutes x rate. Periods of one kind do not overlap.
+    Where two kinds do, the costs of the shared days belong to the period that was recorded first.
     """
 
     LONGEST_DAYS = 366
@@ -118,7 +119,7 @@ class ProfitPeriod(models.Model):
         if self.hours_saved is None or self.hour_rate_usd is None:
             name = "hours_saved" if self.hours_saved is None else "hour_rate_usd"
             raise ValidationError({name: HOURS_MISSING})
-        self.gross_usd = (self.hours_saved * self.hour_rate_usd).quantize(CENT)
+        self.gross_usd = cents(self.hours_saved * self.hour_rate_usd)
 
     @property
     def days(self) -> int:

@@ -2,7 +2,7 @@
 
 from lifecycle.evaluating import evaluate, evaluate_due, mark
 from lifecycle.services.criteria import add_criterion, change_criterion, remove_criterion
-from lifecycle.services.exemptions import attest, end_exemption, exempt
+from lifecycle.services.exemptions import attest, end_exemption, exempt, withdraw_attestation
 from lifecycle.services.failure_modes import (
     change_failure_mode,
     remove_failure_mode,
@@ -77,6 +77,7 @@ __all__ = [
     "save_period",
     "start_from_template",
     "start_prototype",
+    "withdraw_attestation",
     "withdraw_promotion",
     "write_failure_mode",
 ]

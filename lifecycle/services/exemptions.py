@@ -38,7 +38,7 @@ def exempt(
     _require_ahead(until, field="until", days=LONGEST_EXEMPTION_DAYS)
     with transaction.atomic():
         # Two approvers at once: the second waits here, and then finds what the first has made.
-        Automation.objects.select_for_update().get(pk=automation.pk)
+        Automation.objects.select_for_update(no_key=True).get(pk=automation.pk)
         replaced = _end_expired(automation, box)
         made = Exemption.objects.create(
             automation=automation,
@@ -81,14 +81,22 @@ def end_exemption(exemption: Exemption, *, by: Actor) -> Exemption:
 
 
 def attest(
-    automation: Automation, number: int, *, comment: str, expires_on: date, by: Actor
+    automation: Automation,
+    number: int,
+    *,
+    comment: str,
+    expires_on: date,
+    by: Actor,
+    backup_on: date | None = None,
 ) -> Attestation:
     """Vouch for a box that data cannot prove, at most for 90 days; the newest one counts.
+
+    The date of the last backup, where it is known, stands at the head of the comment.
 
     Raises:
         NotAllowed: the person may not attest.
         WrongState: there is no such box, or data proves it.
-        ValidationError: no comment, or a day that is past or too far ahead.
+        ValidationError: no comment, a day that is past or too far ahead, or a backup to come.
     """
     require(by, "lifecycle.add_attestation")
     box = _box(number)
@@ -96,6 +104,10 @@ def attest(
         raise WrongState(f"“{box.title}” is proved by data; nobody can attest it.")
     comment = _text(comment, field="comment")
     _require_ahead(expires_on, field="expires_on", days=LONGEST_ATTESTATION_DAYS)
+    if backup_on is not None:
+        if backup_on > timezone.localdate():
+            raise ValidationError({"backup_on": "Write the day of a backup that was made."})
+        comment = f"last backup of {backup_on:%-d %b %Y}. {comment}"
     with transaction.atomic():
         made = Attestation.objects.create(
             automation=automation,
@@ -107,6 +119,30 @@ def attest(
         after = {"number": number, "comment": comment, "expires_on": str(expires_on)}
         record("attest box", made, by=by, after=after)
     return made
+
+
+def withdraw_attestation(attestation: Attestation, *, by: Actor) -> Attestation:
+    """End an attestation: it held until yesterday; the one before it does not come back.
+
+    Raises:
+        NotAllowed: the person may not attest.
+        WrongState: it holds no more, or a newer one counts.
+    """
+    require(by, "lifecycle.add_attestation")
+    yesterday = timezone.localdate() - timedelta(days=1)
+    with transaction.atomic():
+        mine = Attestation.objects.filter(
+            automation=attestation.automation, number=attestation.number
+        )
+        counting = mine.order_by("-pk").values_list("pk", flat=True).first()
+        holding = mine.filter(pk=attestation.pk, expires_on__gt=yesterday)
+        if counting != attestation.pk or not holding.update(expires_on=yesterday):
+            raise WrongState("This attestation holds no more; look at the box again.")
+        before = {"number": attestation.number, "expires_on": str(attestation.expires_on)}
+        attestation.refresh_from_db()
+        after = {"expires_on": str(yesterday)}
+        record("withdraw attestation", attestation, by=by, before=before, after=after)
+    return attestation
 
 
 def _box(number: int) -> Box:

@@ -8,15 +8,16 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from automations.audit import Actor, record
+from automations.audit import SYSTEM, Actor, record
 from automations.errors import WrongState
 from automations.models import Automation
 from automations.services import require
+from automations.text import clean_text
 from lifecycle import portfolio_reviewing as reviewing
 from lifecycle.models import PortfolioDecision, PortfolioReview
 from lifecycle.models.portfolio import CLOSED
 from lifecycle.portfolio_figures import Figures, figures_of, last_day
-from lifecycle.portfolio_reviewing import Followed
+from lifecycle.portfolio_reviewing import BY, CLOSED_BY, Followed
 from lifecycle.portfolio_suggesting import suggest
 
 OPEN = "lifecycle.add_portfolioreview"
@@ -100,7 +101,11 @@ def _fill(
     if row.decision and not row.reason and row.decision != suggestion.choice:
         row.decision, row.decided_at, row.decided_by = "", None, None
     outcome = followed.get(automation.pk)
-    row.figures = {**now.as_json(), "followed": outcome.as_json() if outcome else None}
+    told = {
+        "followed": outcome.as_json() if outcome else None,
+        BY: row.figures.get(BY, "") if row.decision else "",
+    }
+    row.figures = {**now.as_json(), **told}
     row.suggested, row.suggested_why = suggestion.choice, suggestion.why
 
 
@@ -115,7 +120,7 @@ def decide_portfolio(
         WrongState: the review is closed.
     """
     require(by, DECIDE)
-    reason = reason.strip()
+    reason = clean_text(reason).text.strip()
     _check(row, choice, reason)
     with transaction.atomic():
         review = _locked(row.review_id)
@@ -124,10 +129,15 @@ def decide_portfolio(
         before = {"decision": stored.decision, "reason": stored.reason}
         stored.decision, stored.reason = choice, reason
         stored.decided_at, stored.decided_by_id = timezone.now(), by.pk if by else None
-        stored.save(update_fields=["decision", "reason", "decided_at", "decided_by"])
+        stored.figures = {**stored.figures, BY: _name(by)}
+        stored.save(update_fields=["decision", "reason", "decided_at", "decided_by", "figures"])
         after = {"decision": choice, "reason": reason, "suggested": stored.suggested}
         record("decide in portfolio review", stored, by=by, before=before, after=after)
     return stored
+
+
+def _name(by: Actor) -> str:
+    return by.get_username() if by is not None and by.pk else SYSTEM
 
 
 def _check(row: PortfolioDecision, choice: str, reason: str) -> None:
@@ -153,6 +163,9 @@ def close_review(review: PortfolioReview, *, by: Actor) -> PortfolioReview:
         _refuse_unready(review)
         now = timezone.now()
         by_id = by.pk if by else None
+        for row in review.decisions.all():
+            row.figures = {**row.figures, CLOSED_BY: _name(by)}
+            row.save(update_fields=["figures"])
         closed = PortfolioReview.objects.open().filter(pk=review.pk)
         if not closed.update(closed_at=now, closed_by_id=by_id):
             raise WrongState(CLOSED)

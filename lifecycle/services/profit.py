@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,8 +16,11 @@ from automations.models import Automation
 from automations.services import require
 from lifecycle.models import Effort, ProfitPeriod
 from lifecycle.models.profit import installation_today
-from lifecycle.profit import measured
+from lifecycle.profit import measured, overlapping
 
+log = logging.getLogger(__name__)
+
+MEASURED = ("model_cost_usd", "unpriced_runs", "review_seconds", "measured_at")
 OPEN_DAYS = 7  # so long after its end a period's costs may still grow: reviews come late
 GONE = "This period was removed in the meantime; add it again if it is still wanted."
 
@@ -35,24 +39,36 @@ def save_period(period: ProfitPeriod, *, by: Actor) -> ProfitPeriod:
     period.full_clean()
     with transaction.atomic():
         # Two people who record the same days at once: the second sees the first one's period.
-        Automation.objects.select_for_update().get(pk=period.automation_id)
-        before = _stored(period)
+        Automation.objects.select_for_update(no_key=True).get(pk=period.automation_id)
+        stored = _stored(period)
         _refuse_overlap(period)
         if period._state.adding:
             period.created_by_id = by.pk if by else None
         _set_measured(period, timezone.now())
         period.save()
+        _measure_sharing(period, *([stored] if stored else []))
+        before = _facts(stored) if stored else {}
         record("save profit period", period, by=by, before=before, after=_facts(period))
     return period
 
 
-def _stored(period: ProfitPeriod) -> dict[str, Any]:
-    if period._state.adding:
-        return {}
-    stored = ProfitPeriod.objects.filter(pk=period.pk).first()
+def _stored(period: ProfitPeriod) -> ProfitPeriod | None:
+    return None if period._state.adding else _locked(period)
+
+
+def _locked(period: ProfitPeriod) -> ProfitPeriod:
+    stored = ProfitPeriod.objects.select_for_update().filter(pk=period.pk).first()
     if stored is None:
         raise WrongState(GONE)
-    return _facts(stored)
+    return stored
+
+
+def _measure_sharing(*periods: ProfitPeriod) -> None:
+    """Measure the later periods that share days with these: who carries which costs has changed."""
+    later = {row.pk: row for period in periods for row in overlapping(period)}
+    for pk in sorted(later):
+        if pk > periods[0].pk:
+            measure_period(later[pk])
 
 
 def _refuse_overlap(period: ProfitPeriod) -> None:
@@ -87,12 +103,16 @@ def _plain(value: Any) -> Any:
 
 
 def measure_period(period: ProfitPeriod, *, now: datetime | None = None) -> ProfitPeriod:
-    """Measure a stored period's costs anew; nothing else of it changes."""
-    _set_measured(period, now or timezone.now())
-    names = ("model_cost_usd", "unpriced_runs", "review_seconds", "measured_at")
-    values = {name: getattr(period, name) for name in names}
-    ProfitPeriod.objects.filter(pk=period.pk).update(**values)
-    return period
+    """Measure a stored period's costs anew, on the days it has now; nothing else changes.
+
+    Raises:
+        WrongState: the period was removed in the meantime.
+    """
+    with transaction.atomic():
+        stored = _locked(period)
+        _set_measured(stored, now or timezone.now())
+        stored.save(update_fields=MEASURED)
+    return stored
 
 
 def measure_again(period: ProfitPeriod, *, by: Actor) -> ProfitPeriod:
@@ -100,23 +120,35 @@ def measure_again(period: ProfitPeriod, *, by: Actor) -> ProfitPeriod:
 
     Raises:
         NotAllowed: the person may not change profit periods.
+        WrongState: the period was removed in the meantime.
     """
     require(by, "lifecycle.change_profitperiod")
     with transaction.atomic():
-        before = _facts(period)
-        measure_period(period)
-        record("measure profit period", period, by=by, before=before, after=_facts(period))
-    return period
+        before = _facts(_locked(period))
+        stored = measure_period(period)
+        record("measure profit period", stored, by=by, before=before, after=_facts(stored))
+    return stored
 
 
 def measure_open_periods(now: datetime | None = None) -> int:
-    """Measure the periods that ended less than 7 days ago; return how many. Called hourly."""
+    """Measure the periods that ended less than 7 days ago; return how many. Called hourly.
+
+    Each in its own transaction: one that breaks is logged and keeps no other from being measured.
+    """
     first = installation_today() - timedelta(days=OPEN_DAYS)
     still_open = ProfitPeriod.objects.filter(ends_on__gt=first, is_sample=False)
-    found = list(still_open.select_related("automation"))
-    for period in found:
+    return sum(_was_measured(period, now) for period in still_open.order_by("pk"))
+
+
+def _was_measured(period: ProfitPeriod, now: datetime | None) -> bool:
+    try:
         measure_period(period, now=now)
-    return len(found)
+    except WrongState:  # removed since the list was read
+        return False
+    except Exception:
+        log.exception("The costs of profit period %s could not be measured", period.pk)
+        return False
+    return True
 
 
 def remove_period(period: ProfitPeriod, *, by: Actor) -> None:
@@ -128,10 +160,13 @@ def remove_period(period: ProfitPeriod, *, by: Actor) -> None:
     """
     require(by, "lifecycle.delete_profitperiod")
     with transaction.atomic():
+        Automation.objects.select_for_update(no_key=True).get(pk=period.automation_id)
         record("remove profit period", period, by=by, before=_facts(period))
-        gone, _ = ProfitPeriod.objects.filter(pk=period.pk).delete()
-        if not gone:
+        stored = ProfitPeriod.objects.select_for_update().filter(pk=period.pk).first()
+        if stored is None:
             raise WrongState("This period was removed already.")
+        ProfitPeriod.objects.filter(pk=period.pk).delete()
+        _measure_sharing(stored)
 
 
 def log_effort(effort: Effort, *, by: Actor) -> Effort:

@@ -1,6 +1,6 @@
 """Verbs on promotions: move between stages and move the live pointer, the checklist kept with it.
 
-Nothing else calls the ground floor's `make_live`, `move_to_stage` and `release_version`.
+Nothing else calls the ground floor's `make_live` and `move_to_stage`, but the loader of the demo.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ def promote(
 ) -> Promotion:
     """Move an automation to a stage, or ask for it where a second person decides.
 
-    Forwards the checklist must allow it, or an approver overrides it with a reason; backwards, and
-    into and out of retirement, it is not asked.
+    Forwards, and to production from wherever, the checklist must allow it, or an approver
+    overrides it with a reason; backwards, into retirement and out of it to an earlier stage, it
+    is not asked.
 
     Raises:
         NotAllowed: the person may not move it there, or may not override.
@@ -102,14 +103,17 @@ def release(draft: Version, *, by: Actor, reason: str = "") -> Promotion:
 def roll_back(
     automation: Automation, *, by: Actor, reason: str = "", seen: int | None = None
 ) -> Promotion:
-    """Make the version live again that was live before; never asks a second person.
+    """Make the version live again that was live before, or ask for it where a second decides.
+
+    What has been live in production, and was not rolled back from since, needs no second person.
 
     New runs use it at once, running ones go on. `seen` is the key of the version that the person
     saw live, so that a second click does not roll forward again.
 
     Raises:
         NotAllowed: the person may not change what is live.
-        WrongState: nothing was live before, or another version is live by now.
+        WrongState: nothing was live before, another version is live by now, or it would have to
+            wait while another request waits.
     """
     with transaction.atomic():
         current = lock(automation)
@@ -124,7 +128,7 @@ def roll_back(
             raise WrongState(f"No version was live before v{live.number}; there is no way back.")
         promotion = _pointer(current, before, reason=reason)
         promotion.kind = Promotion.Kind.ROLLBACK
-        return carry_out(promotion, by=by)
+        return _do_or_ask(promotion, by=by)
 
 
 def lock(automation: Automation) -> Automation:
@@ -197,6 +201,7 @@ def carry_out(promotion: Promotion, *, by: Actor) -> Promotion:
     """
     _freeze(promotion, _look(promotion))
     promotion.state, promotion.decided_at = Promotion.State.DONE, timezone.now()
+    promotion.from_stage = promotion.automation.stage
     if promotion.asked_by_id is None:
         promotion.asked_by_id = by.pk if by else None
     promotion.save()
@@ -213,8 +218,8 @@ def _move(promotion: Promotion, *, by: Actor) -> None:
     version = promotion.to_version
     assert version is not None  # noqa: S101  narrows: every pointer has its version
     if promotion.is_release and not version.is_published:
-        # In the name of who asked: who agrees need not have the right to publish.
-        ground.publish_version(version, by=promotion.asked_by or by)
+        # Who agrees need not have the right to publish: who asked has it.
+        ground.publish_version(version, by=by, asked_by=promotion.asked_by)
     ground.make_live(version, by=by)
 
 
@@ -242,11 +247,18 @@ def _freeze(promotion: Promotion, view: ChecklistView) -> None:
 
 
 def refusal(automation: Automation, gate: Gate) -> str:
-    """Say which boxes keep an automation from a stage, and the ways out."""
+    """Say what keeps an automation from a stage, and the ways out."""
+    if not gate.missing:
+        return (
+            f"{automation} may not move to {gate.label} yet: {gate.objection} An approver may "
+            "override this with a written reason."
+        )
+    besides = f" Besides, {gate.objection}" if gate.objection else ""
     names = promotions.in_words(gate.missing)
     return (
         f"{automation} may not move to {gate.label} yet: {gate.count}, {names}; tick what is "
         "missing, or an approver may exempt it or override the checklist with a written reason."
+        f"{besides}"
     )
 
 

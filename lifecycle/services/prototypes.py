@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from automations.audit import Actor, record
@@ -40,26 +39,19 @@ def start_prototype(automation: Automation, *, by: Actor, reason: str = "") -> P
     return prototype
 
 
-def note_first_runs(automation: Automation | None = None) -> int:
+def note_first_runs() -> int:
     """Start the clocks of early automations that have begun to run; return how many.
 
     A clock counts from the moment at which the first run in earnest was asked for.
     """
     waiting = prototypes.without_prototype(timezone.now())
-    if automation is not None:
-        waiting = waiting.filter(pk=automation.pk)
-    return sum(_note_first_run(found, run) for found, run in _pairs(waiting))
+    return sum(_note_first_run(automation, run) for automation, run in waiting)
 
 
-def _pairs(waiting: QuerySet[Automation]) -> list[tuple[Automation, int]]:
-    return [(found, found.first_run) for found in waiting]  # type: ignore[attr-defined]
-
-
-def _note_first_run(automation: Automation, run_pk: int) -> bool:
+def _note_first_run(automation: Automation, run: Run) -> bool:
     with transaction.atomic():
         automation = _locked(automation)
-        run = Run.objects.filter(pk=run_pk).only("pk", "queued_at", "automation_id").first()
-        if run is None or Prototype.objects.filter(automation=automation).exists():
+        if Prototype.objects.filter(automation=automation).exists():
             return False
         begun = Prototype(started_by_run_id=run.pk, started_at=run.queued_at)
         prototype = _begin(automation, begun, "")

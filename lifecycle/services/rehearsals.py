@@ -11,16 +11,15 @@ from django.utils import timezone
 
 from automations import environment, prompts
 from automations import services as ground
-from automations.answering import answerer_of, host_of
+from automations.answering import answerer_of
 from automations.audit import Actor, record
 from automations.errors import AutomationsError, Problem, WrongState
 from automations.models import Automation, Provider, Version
 from automations.services.deadlocks import again_after_deadlock
 from lifecycle import checklists, promotions
+from lifecycle.evidence import variables
 from lifecycle.models import Promotion
 from lifecycle.services.promotions import lock
-
-NEEDS_KEY = "api.openai.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,12 @@ def findings(version: Version | None) -> Iterator[Finding]:
     if version is None:
         yield Finding("A version to go back to", "No other version was live before.", passed=False)
         return
-    yield Finding("A version to go back to", f"v{version.number} is published.")
+    known = (
+        "was live before"
+        if promotions.was_live(version)
+        else ("is published; nothing tells that it was ever live")
+    )
+    yield Finding("A version to go back to", f"v{version.number} {known}.")
     yield _looked("Its recipe", lambda: version.full_clean(exclude=["number"]), "complete")
     yield _looked("Its checks", lambda: _check_rules(version), "valid")
     yield _fit(version)
@@ -121,11 +125,8 @@ def _lacking(provider: Provider) -> str:
     Raises:
         Problem: a key cannot be read or opened.
     """
-    if provider.kind == Provider.Kind.DEFAULT:
-        # An endpoint of one's own may need no key; with neither, the embedded model answers.
-        url, key = (environment.read(name) for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY"))
-        return "OPENAI_API_KEY" if host_of(url) == NEEDS_KEY and not key else ""
-    if provider.api_key_env:
-        return "" if environment.read(provider.api_key_env) else provider.api_key_env
-    provider.open_key()
-    return ""
+    name = variables.key_of(provider)
+    if not name:
+        provider.open_key()
+        return ""
+    return "" if environment.read(name) else name

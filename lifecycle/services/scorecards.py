@@ -78,7 +78,7 @@ def record_scorecard(
 
 def _held(automation: Automation) -> Automation:
     """Return the automation, locked: scorecards and decisions on it are made one at a time."""
-    held = Automation.objects.select_for_update().get(pk=automation.pk)
+    held = Automation.objects.select_for_update(no_key=True).get(pk=automation.pk)
     if held.stage == Automation.Stage.RETIRED:
         raise WrongState(f"{held} is retired; move it back to idea first.")
     return held

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -23,7 +24,7 @@ from lifecycle import checklists, progress, services
 from lifecycle.checklists import BoxView, ChecklistView, PhaseView
 from lifecycle.evidence.base import Link
 from lifecycle.forms.boxes import AttestationForm, BoxForm, ExemptionForm
-from lifecycle.models import Exemption, Scorecard
+from lifecycle.models import Attestation, Exemption, Scorecard
 from lifecycle.phases import BOXES
 
 RECENT = 6
@@ -39,6 +40,7 @@ class Line:
     step: Link | None
     exemption: Exemption | None
     forms: list[BoxForm]
+    attestation: Attestation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,10 @@ def _sections(
     reached = view.current.phase.number if view.current else 0
     sections = []
     for phase in view.phases:
-        lines = [_line(request, box, held.get(box.box.number), wrong) for box in phase.boxes]
+        lines = [
+            _line(request, view.automation, box, held.get(box.box.number), wrong)
+            for box in phase.boxes
+        ]
         has_wrong = any(wrong and box.box.number == wrong[0] for box in phase.boxes)
         is_open = has_wrong or phase.is_current or "all" in request.GET
         tone = _tone(phase, reached)
@@ -108,11 +113,14 @@ def _tone(phase: PhaseView, reached: int) -> str:
         return "whole"
     if not phase.may_be_left or (reached and phase.phase.number > reached):
         return "ahead"
+    if not phase.owed:
+        return "whole"
     return "late" if phase.is_late else "owed"
 
 
 def _line(
     request: HttpRequest,
+    automation: Automation,
     view: BoxView,
     exemption: Exemption | None,
     wrong: tuple[int, BoxForm] | None,
@@ -128,7 +136,17 @@ def _line(
     if wrong and wrong[0] == number:
         offered = [wrong[1] if type(form) is type(wrong[1]) else form for form in offered]
     ends = exemption if holds and may("lifecycle.change_exemption") else None
-    return Line(view, _step(view), ends, offered)
+    attested = _attested(automation, view) if may("lifecycle.add_attestation") else None
+    return Line(view, _step(view), ends, offered, attested)
+
+
+def _attested(automation: Automation, view: BoxView) -> Attestation | None:
+    """Return the attestation of a box that holds today: the newest one counts."""
+    if not view.box.attestable:
+        return None
+    made = Attestation.objects.filter(automation=automation, number=view.box.number)
+    newest = made.order_by("-pk").first()
+    return newest if newest and newest.expires_on >= timezone.localdate() else None
 
 
 def _step(view: BoxView) -> Link | None:
@@ -196,9 +214,16 @@ def _send(
             messages.error(request, str(error))
             return _back(slug, number)
         else:
-            messages.success(request, f"Kept: “{BOXES[number].title}” is looked at again.")
+            messages.success(request, _said(form))
             return _back(slug, number)
     return _page(request, automation, (number, form))
+
+
+def _said(form: BoxForm) -> str:
+    """Say what holds now, and until when."""
+    attests = "expires_on" in form.cleaned_data
+    until = form.cleaned_data["expires_on" if attests else "until"]
+    return f"{'Attested' if attests else 'Exempt'} until {progress.say_day(until)}."
 
 
 def _back(slug: str, number: int) -> HttpResponseRedirect:
@@ -213,3 +238,13 @@ def end_exemption(request: HttpRequest, pk: int) -> HttpResponse:
     ended = f"The exemption has ended; “{BOXES[exemption.number].title}” stands for itself."
     tell(request, lambda: services.end_exemption(exemption, by=request.user), ended)
     return _back(exemption.automation.slug, exemption.number)
+
+
+@require_POST
+@known_to(SEEN)
+def withdraw_attestation(request: HttpRequest, pk: int) -> HttpResponse:
+    """End an attestation now."""
+    attestation = get_object_or_404(Attestation.objects.select_related("automation"), pk=pk)
+    done = f"Withdrawn: nobody vouches for “{BOXES[attestation.number].title}” any more."
+    tell(request, lambda: services.withdraw_attestation(attestation, by=request.user), done)
+    return _back(attestation.automation.slug, attestation.number)

@@ -38,7 +38,8 @@ def portfolio(request: HttpRequest) -> HttpResponse:
     rows = reading.rows_of(found)
     own = [row for row in rows if row.automation.owner_id == request.user.pk]
     shown, lines = _table(request, rows, own, team)
-    needs = needs_of(request.user, [lines[row.automation.pk] for row in own], now=timezone.now())
+    mine = [lines[row.automation.pk] for row in own]
+    needs = needs_of(request.user, mine, team=team, now=timezone.now())
     context = {
         "title": "Home",
         "needs": needs[:SHOWN_NEEDS],

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.fields.json import KeyTextTransform
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -48,9 +49,13 @@ def listed(request: HttpRequest) -> HttpResponse:
     }
     # Counting drops the model's own order.
     reviews = PortfolioReview.objects.select_related("closed_by").order_by("-month")
+    noted = PortfolioDecision.objects.filter(review=OuterRef("pk")).order_by("pk")
+    closer = noted.values_list(KeyTextTransform(reviewing.CLOSED_BY, "figures"))[:1]
     context = {
         "title": "Portfolio review",
-        "reviews": reviews.annotate(number=Count("decisions"), **counts)[:MOST],
+        "reviews": reviews.annotate(number=Count("decisions"), closer=Subquery(closer), **counts)[
+            :MOST
+        ],
         "due": reviewing.review_due(timezone.now()),
         "months": reviewing.months_to_open(),
         "may_open": request.user.has_perm(OPEN),
@@ -138,6 +143,7 @@ def _page(
         "review": review,
         "cards": [_card(entry, failed, pk, may_decide=may_decide) for entry in entries],
         "totals": totals,
+        "closed_by": reviewing.closed_by(review, entries),
         "rules": RULES,
         "computed_at": max((entry.figures.computed_at for entry in entries), default=""),
         "last_day": last_day(review.month),

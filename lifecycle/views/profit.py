@@ -21,6 +21,7 @@ from lifecycle import profit, services
 from lifecycle.forms.profit import EffortForm, PeriodForm, new_period
 from lifecycle.models import Checklist, Effort, ProfitPeriod, Scorecard
 from lifecycle.models.profit import installation_today
+from lifecycle.profit import Span
 
 FORM_METHODS = ["GET", "HEAD", "POST"]
 MOST = 120
@@ -33,6 +34,7 @@ class Line:
 
     row: ProfitPeriod
     scorecard: Scorecard | None
+    elsewhere: list[tuple[Span, ProfitPeriod]]  # days whose costs an earlier period carries
 
 
 @require_safe
@@ -65,9 +67,11 @@ def _page(
 
 def _lines(automation: Automation) -> list[Line]:
     cards = list(Scorecard.objects.filter(automation=automation).newest_first())
+    periods = list(automation.profit_periods.order_by("-starts_on", "-pk"))
+    elsewhere = profit.carriers(periods)
     return [
-        Line(row, next((card for card in cards if card.date <= row.ends_on), None))
-        for row in automation.profit_periods.order_by("-starts_on", "-pk")[:MOST]
+        Line(row, next((c for c in cards if c.date <= row.ends_on), None), elsewhere[row.pk])
+        for row in periods[:MOST]
     ]
 
 
@@ -110,7 +114,7 @@ def edited(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _edit(request: HttpRequest, period: ProfitPeriod) -> HttpResponse:
-    form = PeriodForm(request.POST or None, instance=period)
+    form = PeriodForm(request.POST if request.method == "POST" else None, instance=period)
     if request.method == "POST" and form.is_valid() and _saved(request, form):
         return redirect("profit", period.automation.slug)
     context = {

@@ -196,6 +196,8 @@ def roll_back(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _rolled_back(promotion: Promotion) -> str:
+    if promotion.is_waiting:
+        return ASKED
     version = promotion.to_version
     number = version.number if version else ""
     return f"v{number} is live again: new runs use it; what has begun or is queued does not."

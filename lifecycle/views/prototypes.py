@@ -106,7 +106,6 @@ def _act(
 def _page(
     request: HttpRequest, automation: Automation, sent: forms.Form | None = None
 ) -> HttpResponse:
-    services.note_first_runs(automation)
     now = timezone.now()
     history = _history(automation)
     newest = history[0] if history else None
@@ -123,7 +122,7 @@ def _page(
         "scorecard": _scorecard(automation),
         "aims": criteria.aims_of(automation, now=now),
         **_starting(automation, newest),
-        **_forms(sent, prototypes.suggested(measured)),
+        **_forms(sent, newest, prototypes.suggested(measured)),
         "may_add": request.user.has_perm("lifecycle.add_prototype"),
         "may_change": request.user.has_perm("lifecycle.change_prototype"),
     }
@@ -150,22 +149,28 @@ def _scorecard(automation: Automation) -> int | None:
 def _starting(automation: Automation, newest: Prototype | None) -> dict[str, Any]:
     early = automation.stage in prototypes.EARLY
     can = early and (newest is None or not newest.is_open)
+    waits = early and newest is None
     return {
+        "first_run": prototypes.first_run(automation, timezone.now()) if waits else None,
         "early": early,
         "can_start": can,
         "objection": prototypes.objection(automation) if can else "",
     }
 
 
-def _forms(sent: forms.Form | None, suggestion: Prototype.Verdict) -> dict[str, Any]:
-    """Return the page's forms, fresh but for the one that was sent."""
+def _forms(
+    sent: forms.Form | None, newest: Prototype | None, suggestion: Prototype.Verdict
+) -> dict[str, Any]:
+    """Return the page's forms, fresh but for the one that was sent.
+
+    While there is time left, what is not met may still be: no verdict but "go" is chosen already.
+    """
+    is_early = bool(newest and timezone.now() <= newest.due_at) and suggestion != prototypes.GO
+    initial = {} if is_early else {"verdict": suggestion.value}
     return {
         "suggestion": suggestion,
+        "suggests_early": is_early,
         "start_form": sent if isinstance(sent, StartForm) else StartForm(),
         "extend_form": sent if isinstance(sent, ExtendForm) else ExtendForm(),
-        "verdict_form": (
-            sent
-            if isinstance(sent, VerdictForm)
-            else VerdictForm(initial={"verdict": suggestion.value})
-        ),
+        "verdict_form": sent if isinstance(sent, VerdictForm) else VerdictForm(initial=initial),
     }

@@ -11,6 +11,7 @@ from django.utils import timezone
 from automations.models import Automation, Drill, Run, Version
 from lifecycle import elput
 from lifecycle.models import (
+    Attestation,
     BoxState,
     Checklist,
     Criterion,
@@ -119,6 +120,15 @@ def make_exemption(automation: Automation, number: int = 8, **values: Any) -> Ex
     """Make an exemption that holds for a month."""
     defaults = {"reason": "No drill yet.", "until": timezone.localdate() + timedelta(days=30)}
     return Exemption.objects.create(automation=automation, number=number, **{**defaults, **values})
+
+
+def make_attestation(automation: Automation, number: int = 15, **values: Any) -> Attestation:
+    """Make an attestation that holds for a month."""
+    until = timezone.localdate() + timedelta(days=30)
+    defaults = {"comment": "Nightly dump, restored on 3 May.", "expires_on": until}
+    return Attestation.objects.create(
+        automation=automation, number=number, **{**defaults, **values}
+    )
 
 
 def make_period(automation: Automation, **values: Any) -> ProfitPeriod:

@@ -36,8 +36,10 @@ def make_earner(
     factors = dict(zip(elput.KEYS, values, strict=True))
     scored = elput.score(factors, elput.EQUAL)
     sample = options.get("is_sample", False)
+    on = options.get("scored_on", date(2026, 8, 1))
+    entered = datetime(on.year, on.month, on.day, 12, tzinfo=UTC)
     make_scorecard(
-        automation, date=options.get("scored_on", date(2026, 8, 1)), elput_score=scored,
+        automation, date=on, created_at=options.get("entered", entered), elput_score=scored,
         is_sample=sample, **factors,
     )  # fmt: skip
     make_period(
@@ -128,7 +130,10 @@ def test_a_scorecard_made_after_the_profit_began_predicts_nothing() -> None:
 def test_the_scorecard_that_was_current_then_is_compared() -> None:
     automation = make_earner(1, gross=10)
     make_scorecard(automation, date=date(2026, 10, 20), elput_score=Decimal("9.9"))
-    newer = make_scorecard(automation, date=date(2026, 8, 20), elput_score=Decimal("4.4"))
+    entered = datetime(2026, 8, 20, tzinfo=UTC)
+    newer = make_scorecard(
+        automation, date=date(2026, 8, 20), created_at=entered, elput_score=Decimal("4.4")
+    )
     assert accuracy().pairs[0].scorecard == newer
 
 
@@ -180,6 +185,34 @@ def test_all_the_same_profit_has_no_halves() -> None:
 )
 def test_what_a_rho_means(rho: float | None, n: int, says: str) -> None:
     assert says in meaning_of(rho, n)
+
+
+def test_a_scorecard_entered_after_the_profit_came_predicts_nothing_whatever_its_date() -> None:
+    make_earner(1, gross=10, entered=datetime(2026, 10, 30, 12, tzinfo=UTC))
+    found = accuracy()
+    assert found.pairs == ()
+    assert [left.why for left in found.left_out] == [
+        "Its scorecard of 2026-08-01 was entered on 2026-10-30, "
+        "after its profit began on 2026-09-01."
+    ]
+
+
+def test_a_sample_scorecard_is_taken_at_its_word() -> None:
+    make_earner(1, gross=10, is_sample=True, entered=datetime(2026, 10, 30, 12, tzinfo=UTC))
+    assert len(accuracy().pairs) == 1
+
+
+@pytest.mark.parametrize("sample", ["decision", "promotion"])
+def test_sample_moves_tell_nothing_of_how_long_real_ones_took(sample: str) -> None:
+    automation = make_earner(1, gross=10)
+    decided, live = datetime(2026, 8, 2, tzinfo=UTC), datetime(2026, 8, 20, tzinfo=UTC)
+    card = automation.scorecards.get()
+    make_decision(card, decided_at=decided, is_sample=sample == "decision")
+    make_promotion(
+        automation, "stage", to_stage="production", decided_at=live,
+        is_sample=sample == "promotion",
+    )  # fmt: skip
+    assert accuracy().delays == ()
 
 
 def test_time_to_implement_is_compared_with_the_days_it_took() -> None:

@@ -219,8 +219,20 @@ def test_an_editor_attests_on_the_page(
 ) -> None:
     client.force_login(editor)
     sent = {"comment": "Restored last night's backup.", "expires_on": until(60)}
-    assert client.post(address("box_attest", automation.slug, 15), sent).status_code == 302
-    assert Attestation.objects.get().by == editor
+    there = address("box_attest", automation.slug, 15)
+    assert "This field is required." in client.post(there, sent).content.decode()
+    refused = client.post(there, {**sent, "backup_on": until(1)})
+    assert "Write the day of a backup that was made." in refused.content.decode()
+    assert client.post(there, {**sent, "backup_on": until(-2)}).status_code == 302
+    made = Attestation.objects.get()
+    assert made.by == editor
+    assert made.comment.startswith("last backup of ")
+    shown = page(client, automation, editor)
+    assert "Withdraw attestation" in shown
+    client.post(address("attestation_withdraw", made.pk))
+    assert "Withdraw attestation" not in page(client, automation, editor)
+    again = client.post(address("attestation_withdraw", made.pk), follow=True)
+    assert "holds no more" in again.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -263,7 +275,7 @@ def test_what_data_proves_cannot_be_attested_by_a_sent_form(
     client: Client, automation: Automation, approver: User
 ) -> None:
     client.force_login(approver)
-    sent = {"comment": "Trust me.", "expires_on": until(9)}
+    sent = {"comment": "Trust me.", "expires_on": until(9), "backup_on": until(-1)}
     answer = client.post(address("box_attest", automation.slug, 8), sent, follow=True)
     assert "is proved by data" in answer.content.decode()
     assert not Attestation.objects.exists()
@@ -336,3 +348,10 @@ def test_history_queries_do_not_grow(client: Client, automation: Automation, vie
             client.get(place)
         counts.append(len(captured))
     assert counts[0] == counts[1]
+
+
+def test_what_is_kept_says_until_when(client: Client, automation: Automation, editor: User) -> None:
+    client.force_login(editor)
+    there = address("box_attest", automation.slug, 15)
+    sent = {"comment": "Restored it.", "expires_on": until(60), "backup_on": until(-2)}
+    assert "Attested until " in client.post(there, sent, follow=True).content.decode()

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from automations.models import Automation
-from lifecycle import checklists
+from lifecycle import checklists, progress
 from lifecycle.evidence.base import Link
 from lifecycle.models import BoxState, Checklist, Team
 from lifecycle.phases import BOXES, State
@@ -221,3 +221,20 @@ def test_reading_many_takes_no_query_each(django_assert_num_queries: Any) -> Non
     with django_assert_num_queries(0):
         for one in automations:
             checklists.read(one, found[one.pk], rows[one.pk], team=team)
+
+
+def test_what_nobody_can_do_anything_about_is_named_apart_and_has_no_day() -> None:
+    automation = make_automation()
+    checklist = make_checklist(automation, *range(1, 12))
+    checklist.boxes.filter(number=12).update(state=State.NOT_MEASURED, step="", step_url="")
+    view = checklists.read(automation, checklist)
+    assert view.owed == []
+    assert [shown.box.number for shown in view.later] == [12]
+    rule = progress.rule(view.phases[2])
+    assert rule == "4 of 5 is 80 %: may be left, 1 box comes with a later release."
+
+
+def test_an_optional_box_may_be_needed_for_the_share() -> None:
+    view = read()
+    assert view.phases[0].needs_all
+    assert not view.phases[1].needs_all

@@ -56,7 +56,7 @@ def shown(automation: Automation, metric: str) -> str:
 
 def test_a_criterion_is_added_changed_and_removed(automation: Automation, editor: User) -> None:
     row = services.add_criterion(automation, "success_rate", ">", Decimal(95), by=editor)
-    assert str(row) == "Success rate, % > 95"
+    assert str(row) == "Success rate more than 95 %"
     changed = services.change_criterion(row, "success_rate", ">=", Decimal(90), by=editor)
     assert changed.changed_at
     services.remove_criterion(changed, by=editor)
@@ -265,6 +265,16 @@ def test_profit_and_hours_come_from_the_periods(automation: Automation) -> None:
     assert shown(automation, "net_profit_usd") == "$1,200"
     ProfitPeriod.objects.update(gross_usd=0, model_cost_usd=Decimal("60.5"))
     assert shown(automation, "net_profit_usd") == "\N{MINUS SIGN}$30.25"
+
+
+def test_sample_profit_reaches_no_aim(automation: Automation) -> None:
+    today = timezone.localdate()
+    ProfitPeriod.objects.create(
+        automation=automation, kind="saving", starts_on=today, ends_on=today,
+        hours_saved=Decimal(10), gross_usd=Decimal(2400), is_sample=True,
+    )  # fmt: skip
+    assert state_of(automation, "net_profit_usd", ">=", 1000) == State.NOT_MEASURED
+    assert state_of(automation, "hours_saved", ">=", 1) == State.NOT_MEASURED
 
 
 def test_any_number_of_criteria_takes_as_many_queries(

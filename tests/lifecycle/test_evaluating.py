@@ -12,7 +12,7 @@ from django_q.models import Schedule
 
 from automations import services as ground
 from automations.models import Automation
-from lifecycle import checklists, evaluating, evidence, schedules, tasks
+from lifecycle import checklists, evaluating, evidence, schedules, services, tasks
 from lifecycle.evaluating import evaluate, evaluate_due, mark
 from lifecycle.evidence import CHECKS
 from lifecycle.evidence.base import Evidence, met, not_met, to
@@ -76,7 +76,7 @@ def test_a_new_live_version_leaves_a_row_that_says_why(editor: User) -> None:
     make_drill(version)
     evaluate(version.automation)
     draft = ground.create_draft(version.automation, by=editor)
-    ground.release_version(draft, by=editor)
+    services.release(draft, by=editor)
     evaluate(version.automation)
     _first, last = changes(version.automation, 8)
     why = "Live version changed: no drill on version 2; the last one was on version 1."
@@ -267,6 +267,22 @@ def test_the_task_says_what_it_did() -> None:
     assert tasks.measure() == "0 measured"
 
 
+def test_the_task_goes_on_until_nothing_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluating, "A_ROUND", 2)
+    for number in range(5):
+        make_automation(f"a{number}")
+    assert tasks.evaluate_due() == "0 begun, 0 overdue, 5 evaluated"
+    assert not Checklist.objects.filter(evaluated_at=None).exists()
+
+
+def test_the_task_ends_before_its_minute_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluating, "A_ROUND", 2)
+    monkeypatch.setattr(tasks, "ROUNDS_S", 0.0)
+    for number in range(5):
+        make_automation(f"a{number}")
+    assert tasks.evaluate_due() == "0 begun, 0 overdue, 2 evaluated"
+
+
 def test_a_clock_that_breaks_does_not_stop_the_evaluator(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -277,3 +293,18 @@ def test_a_clock_that_breaks_does_not_stop_the_evaluator(
     monkeypatch.setattr("lifecycle.services.note_overdue", note_overdue)
     assert tasks.evaluate_due() == "0 begun, 0 overdue, 1 evaluated"
     assert "stopped" in caplog.text
+
+
+def test_after_something_happened_there_is_a_second_look_and_then_rest() -> None:
+    automation = make_automation()
+    first = timezone.now()
+    evaluate(automation, now=first)
+    checklist = Checklist.objects.get()
+    assert checklist.due_at == first + Checklist.SECOND_LOOK
+    evaluate(automation, now=checklist.due_at)
+    rested = Checklist.objects.get()
+    assert rested.due_at == checklist.due_at + Checklist.EVERY
+    mark([automation.slug])
+    again = timezone.now() + Checklist.SECOND_LOOK
+    evaluate(automation, now=again)
+    assert Checklist.objects.get().due_at == again + Checklist.SECOND_LOOK

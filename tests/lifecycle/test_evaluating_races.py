@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from pathlib import Path
+from threading import Barrier, get_ident
 from typing import TypeVar
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import close_old_connections, connection
+from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
 from automations import services
 from automations.models import Automation
+from lifecycle import elput
 from lifecycle.evaluating import evaluate, evaluate_due, mark
 from lifecycle.evidence import CHECKS
 from lifecycle.evidence.base import Evidence, met, not_met, to
 from lifecycle.evidence.subject import Subject
 from lifecycle.models import BoxChange, BoxState, Checklist, Scorecard
 from lifecycle.phases import BOXES
+from lifecycle.services.scorecards import Details, record_scorecard
 from tests.lifecycle.makers import make_scorecard
-from tests.makers import make_automation, make_live
+from tests.makers import LONG_TEXT, make_automation, make_live
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -122,6 +125,51 @@ def test_marking_many_in_any_order_never_locks(automation: Automation) -> None:
 
     at_once(lambda: marked(slugs), lambda: marked(slugs[::-1]), lambda: marked(slugs))
     assert Checklist.objects.filter(due_at__gt=timezone.now()).count() == 0
+
+
+def test_marking_twice_in_one_transaction_in_any_order_never_locks(automation: Automation) -> None:
+    other = make_automation("other")
+    evaluate(automation)
+    evaluate(other)
+
+    def marked(*order: str) -> None:
+        for _ in range(20):
+            with transaction.atomic():
+                for slug in order:
+                    mark([slug])
+            evaluate(automation)
+            evaluate(other)
+
+    slugs = (automation.slug, other.slug)
+    at_once(lambda: marked(*slugs), lambda: marked(*slugs[::-1]), lambda: marked(*slugs))
+    assert Checklist.objects.count() == 2
+
+
+def test_runs_scores_and_evaluators_at_once_all_come_through(automation: Automation) -> None:
+    person = make_person("operator")
+    editor = make_person("editor")
+    values = dict.fromkeys(elput.KEYS, 5)
+
+    def submit() -> int:
+        given = {"content": LONG_TEXT}
+        return len([services.submit_run(automation, given, by=person) for _ in range(15)])
+
+    def score() -> int:
+        notes = [Details(note=f"{get_ident()} {number}") for number in range(8)]
+        made = [record_scorecard(automation, values, by=editor, details=note) for note in notes]
+        return len(made)
+
+    def look() -> int:
+        return len([evaluate(automation) for _ in range(8)])
+
+    assert at_once(submit, submit, score, look) == [15, 15, 8, 8]
+
+
+def test_an_automation_is_locked_without_holding_up_rows_that_name_it() -> None:
+    """A full row lock waits for every transaction that has inserted a run, and closes circles."""
+    full = "Automation.objects.select_for_update()"
+    files = [p for app in ("automations", "lifecycle") for p in Path(app).rglob("*.py")]
+    assert [str(path) for path in files if full in path.read_text(encoding="utf-8")] == []
 
 
 def test_two_schedulers_at_once_look_at_everything_once(editor: User) -> None:

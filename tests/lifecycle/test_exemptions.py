@@ -16,7 +16,7 @@ from automations.models import AuditEvent
 from lifecycle import checklists, services
 from lifecycle.models import Attestation, Exemption
 from lifecycle.phases import State
-from tests.lifecycle.makers import make_exemption
+from tests.lifecycle.makers import make_attestation, make_exemption
 from tests.makers import make_automation
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +91,29 @@ def test_no_longer_attestation_is_taken(ahead: int, editor: User) -> None:
     with pytest.raises(ValidationError, match="Choose a day from today to") as caught:
         services.attest(make_automation(), 15, comment="Seen.", expires_on=day(ahead), by=editor)
     assert list(caught.value.error_dict) == ["expires_on"]
+
+
+def test_a_withdrawn_attestation_opens_the_box_and_brings_none_back(editor: User) -> None:
+    automation = make_automation()
+    old = make_attestation(automation)
+    newest = make_attestation(automation)
+    assert checklists.current(automation).boxes[14].state == State.MET
+    with pytest.raises(WrongState, match="holds no more"):
+        services.withdraw_attestation(old, by=editor)
+    services.withdraw_attestation(newest, by=editor)
+    assert checklists.current(automation).boxes[14].state == State.NOT_MET
+    assert AuditEvent.objects.get(action="withdraw attestation").by_name == "editor"
+    with pytest.raises(WrongState, match="holds no more"):
+        services.withdraw_attestation(newest, by=editor)
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "admin", "stranger"])
+def test_others_withdraw_no_attestation(role: str, request: pytest.FixtureRequest) -> None:
+    held = make_attestation(make_automation())
+    with pytest.raises(NotAllowed):
+        services.withdraw_attestation(held, by=request.getfixturevalue(role))
+    held.refresh_from_db()
+    assert held.expires_on > timezone.localdate()
 
 
 @pytest.mark.parametrize("reason", ["", "  \n ", "x" * 1001])

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from automations import services
 from automations.models import Attempt, Automation, Delivery, Run, Version
 from lifecycle import checklists, elput
 from lifecycle.demo import sampling
@@ -278,6 +279,59 @@ def test_what_people_wrote_is_left_alone() -> None:
     assert list(Scorecard.objects.filter(automation=content)) == [own]
     load("--remove-history")
     assert list(Scorecard.objects.filter(automation=content)) == [own]
+
+
+def test_the_history_is_of_the_demos_own_version_not_of_a_persons(superuser: User) -> None:
+    load()
+    load("--remove-history")
+    content = Automation.objects.get(slug="content_repurposer")
+    first = content.versions.get()
+    draft = services.create_draft(content, by=superuser, source=first)
+    own = services.publish_version(draft, by=superuser)
+    services.make_live(own, by=superuser)
+    load()
+    assert Version.objects.get(pk=own.pk).published_at == own.published_at
+    runs = Run.objects.filter(automation=content)
+    assert set(runs.values_list("version", flat=True)) == {first.pk}
+    assert not Promotion.objects.filter(to_version=own, is_sample=True).exists()
+
+
+def test_without_the_demos_version_there_is_no_history() -> None:
+    load()
+    load("--remove-history")
+    mine = Version.objects.filter(automation__slug="content_repurposer")
+    mine.update(user_prompt="Mine.", published_at=timezone.now())
+    before = mine.get().published_at
+    load()
+    assert not Run.objects.filter(automation__slug="content_repurposer").exists()
+    assert mine.get().published_at == before
+
+
+def test_a_prototype_begins_with_its_first_run() -> None:
+    load()
+    for prototype in Prototype.objects.select_related("started_by_run"):
+        first = Run.objects.filter(automation=prototype.automation).earliest("queued_at")
+        assert prototype.started_by_run == first
+        assert prototype.started_at == first.queued_at
+
+
+def test_criteria_go_with_the_history_unless_they_are_somebodys(superuser: User) -> None:
+    load()
+    content = Criterion.objects.filter(automation__slug="content_repurposer")
+    kept = [row.pk for row in content[:2]]
+    Criterion.objects.filter(pk=kept[0]).update(created_by=superuser)
+    Criterion.objects.filter(pk=kept[1]).update(number=7, changed_at=timezone.now())
+    load("--remove-history")
+    assert sorted(Criterion.objects.values_list("pk", flat=True)) == sorted(kept)
+
+
+def test_sample_promotions_are_marked(client: Client, superuser: User) -> None:
+    load()
+    client.force_login(superuser)
+    page = client.get(reverse("promotions", args=["content_repurposer"])).content.decode()
+    assert page.count(">sample</small>") == 3
+    moved = Promotion.objects.filter(automation__slug="content_repurposer").latest("pk")
+    assert "Sample data" in client.get(moved.get_absolute_url()).content.decode()
 
 
 def test_the_history_can_be_removed() -> None:

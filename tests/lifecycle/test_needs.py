@@ -10,10 +10,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from automations.models import Run
+from automations.models import Automation, Run
 from lifecycle.models import Promotion, Team
 from lifecycle.needs import Need
-from tests.lifecycle.makers import make_promotion, make_prototype
+from tests.lifecycle.makers import make_promotion, make_prototype, make_review
 from tests.lifecycle.portfolios import make_checklist
 from tests.makers import make_automation, make_live, make_run
 
@@ -107,3 +107,44 @@ def test_the_portfolio_review_is_for_who_may_open_it(
     assert needs(client, viewer) == []
     need = next(need for need in needs(client, approver) if need.shape == "portfolio")
     assert need.url == reverse("portfolio_review")
+
+
+def test_outputs_to_review_are_one_line_for_who_may_review(
+    client: Client, viewer: Any, operator: Any
+) -> None:
+    live = make_live()
+    text = {"status": "success", "output_data": {"text": "Fine."}}
+    for values in ({}, {}, {"is_sample": True}, {"origin": "playground", "is_simulated": True}):
+        make_run(live, **text, **values)
+    assert needs(client, viewer) == []
+    (need,) = needs(client, operator)
+    assert (need.what, need.url) == ("2 outputs to review", reverse("reviews"))
+    make_review(Run.objects.order_by("pk")[0], reviewer=operator)
+    (need,) = needs(client, operator)
+    assert need.what == "1 output to review"
+
+
+def test_more_outputs_than_a_list_offers_are_not_counted(client: Client, operator: Any) -> None:
+    live = make_live()
+    run = make_run(live, status="success", output_data={"text": "Fine."})
+    fields = {"automation_id": "writer", "version": live, "status": "success"}
+    more = {"output_data": {"text": "Fine."}, "provider_id": run.provider_id}
+    now = timezone.now()
+    Run.objects.bulk_create(
+        Run(**fields, **more, queued_at=now, available_at=now, completed_at=now) for _ in range(120)
+    )
+    (need,) = needs(client, operator)
+    assert need.what == "At least 100 outputs to review"
+
+
+def test_open_must_boxes_in_production_are_their_owners(
+    client: Client, viewer: Any, editor: Any
+) -> None:
+    automation = make_automation(stage="production", owner=viewer)
+    make_checklist(automation, met=12)
+    assert needs(client, editor) == []
+    (need,) = needs(client, viewer)
+    assert need.what == "Writer: “Environment variables configured” and 1 more"
+    assert need.url == f"{reverse('checklist', args=['writer'])}#box-13"
+    Automation.objects.update(stage="prototype")
+    assert needs(client, viewer) == []

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from automations.models import Automation
+from lifecycle import evaluating
+from lifecycle.models import Checklist, Decision, Scorecard
 from lifecycle.phases import BOXES
+from tests.lifecycle.makers import make_decision
 from tests.lifecycle.portfolios import make_checklist, make_whole
 from tests.makers import make_automation
 
@@ -30,6 +37,20 @@ def test_the_card_says_how_far_it_is_and_how_it_does(client: Client, viewer: Any
         "Last 2 runs: 1 success, 1 failed",
     ):  # fmt: skip
         assert part in page, part
+
+
+def test_the_card_reads_what_is_stored_and_looks_only_the_first_time(
+    client: Client, viewer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    automation = make_whole("writer")
+    Checklist.objects.update(due_at=timezone.now() - timedelta(hours=1))
+    client.force_login(viewer)
+    with monkeypatch.context() as patched, CaptureQueriesContext(connection) as captured:
+        patched.setattr(evaluating, "evaluate", None)
+        client.get(automation.get_absolute_url())
+    assert len(captured) <= 30
+    words(client, viewer, make_automation("new").get_absolute_url())
+    assert Checklist.objects.get(automation__slug="new").evaluated_at is not None
 
 
 def test_one_thing_is_next(client: Client, viewer: Any) -> None:
@@ -83,3 +104,14 @@ def test_the_guide_names_every_box_and_command(client: Client, viewer: Any) -> N
     for box in BOXES.values():
         assert box.title in page
     assert "show_checklist" in page
+
+
+def test_a_decision_against_the_score_is_what_is_shown(client: Client, viewer: Any) -> None:
+    automation = make_whole("writer")
+    card = Scorecard.objects.get()
+    make_decision(card, verdict="build" if card.verdict == "skip" else "skip")
+    for address in ("/", automation.get_absolute_url()):
+        shown = words(client, viewer, address)
+        assert f"score says {card.verdict}" in shown
+    Decision.objects.update(verdict=card.verdict)
+    assert "score says" not in words(client, viewer, "/")

@@ -14,7 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from automations.models import Automation, Run
+from lifecycle import portfolio
 from lifecycle.selection import part_of
+from tests.lifecycle.evidence.looking import reviewed
 from tests.lifecycle.makers import make_scorecard
 from tests.lifecycle.portfolios import make_checklist, make_profit, make_whole
 from tests.makers import make_automation, make_live, make_run
@@ -64,6 +66,20 @@ def test_what_is_not_there_is_a_dash_or_said(viewing: Client) -> None:
 def test_samples_are_marked(viewing: Client) -> None:
     make_run(make_live(), status="success", is_sample=True)
     assert "· sample" in words(viewing)
+
+
+def test_sample_profit_is_marked_and_left_out_of_the_sum_beside_real_profit(
+    viewing: Client,
+) -> None:
+    earner = make_automation("earner")
+    make_profit(make_automation("shown"), 70, is_sample=True)
+    assert "· sample" in words(viewing)
+    totals = viewing.get("/").context["totals"]
+    assert (totals.net_usd, totals.net_is_sample) == (70, True)
+    assert "$70 (sample)" in words(viewing, "/compare/?a=shown&a=earner")
+    make_profit(earner, 50)
+    totals = viewing.get("/").context["totals"]
+    assert (totals.net_usd, totals.net_of, totals.net_is_sample) == (50, 1, False)
 
 
 def test_an_unknown_price_is_at_least_and_its_profit_at_most(viewing: Client) -> None:
@@ -256,3 +272,12 @@ def test_runs_are_reachable_from_the_strip(viewing: Client) -> None:
     make_run(make_live(), status="success")
     assert f"{reverse('runs')}?automation=writer" in words(viewing)
     assert Run.objects.count() == 1
+
+
+def test_sample_reviews_do_not_drown_ten_real_rejections() -> None:
+    version = make_live()
+    reviewed(version, 12, 12, is_sample=True)
+    reviewed(version, 0, 10)
+    [row] = portfolio.rows_of([version.automation])
+    assert (row.approval.useful, row.approval.reviewed) == (0, 10)
+    assert portfolio.row_of(version.automation).approval == row.approval

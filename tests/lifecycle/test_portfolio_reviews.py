@@ -11,6 +11,8 @@ import pytest
 import time_machine
 from django.core.exceptions import ValidationError
 from django.db import connections
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from automations.errors import NotAllowed, WrongState
@@ -170,6 +172,49 @@ def test_sample_runs_are_shown_and_named_where_there_are_no_others() -> None:
     assert (figures.runs, figures.is_sample) == (1, True)
 
 
+def test_tries_of_the_playground_hide_no_sample_history() -> None:
+    automation = make_old()
+    ran(automation, "success", is_sample=True)
+    ran(automation, "success", is_simulated=True, origin="playground")
+    figures = figures_of([automation], OCTOBER)[automation.pk]
+    assert (figures.runs, figures.is_sample) == (1, True)
+
+
+def test_sample_money_is_named_and_left_out_of_the_sum_beside_real_money(approver: Any) -> None:
+    shown, earner = make_old("shown"), make_old("earner")
+    make_period(shown, is_sample=True)
+    review = services.open_review(OCTOBER, by=approver)
+    row = review.decisions.get(automation=shown)
+    assert (row.figures["is_sample"], row.figures["money_is_sample"]) == (True, True)
+    assert "This rests on sample data." in row.suggested_why
+    totals = reviewing.totals_of(reviewing.entries_of(review))
+    assert (totals.net, totals.is_sample) == (Decimal(2400), True)
+    make_period(earner, gross_usd=Decimal(7))
+    services.compute_again(review, by=approver)
+    totals = reviewing.totals_of(reviewing.entries_of(review))
+    assert (totals.net, totals.is_sample) == (Decimal(7), False)
+
+
+def test_frozen_figures_add_up_and_name_the_cost_of_the_whole_month_apart(
+    client: Client, approver: Any
+) -> None:
+    automation = make_old()
+    ran(automation, "success", cost_usd=Decimal(30))
+    make_period(
+        automation, gross_usd=Decimal(100), model_cost_usd=Decimal("10.005"),
+        review_rate_usd=Decimal(1), review_seconds=18,
+    )  # fmt: skip
+    figures = figures_of([automation], OCTOBER)[automation.pk]
+    parts = (figures.gross, figures.period_model_cost, figures.review_cost, figures.net)
+    assert parts == ("100.00", "10.01", "0.01", "89.98")
+    assert Decimal(figures.model_cost) == 30
+    services.open_review(OCTOBER, by=approver)
+    client.force_login(approver)
+    page = client.get(reverse("portfolio_review_month", args=["2026-10"])).content.decode()
+    for part in ("Costs of the recorded days", "$10.01 model", "whole month", "$30"):
+        assert part in page
+
+
 def test_what_blocks_it_and_an_overruled_verdict_are_told() -> None:
     automation = make_old()
     card = make_scorecard(automation, date=date(2026, 9, 1))
@@ -306,6 +351,22 @@ def closed(approver: Any) -> PortfolioDecision:
     row = make_portfolio_review(make_old(), decision="keep")
     services.close_review(row.review, by=approver)
     return PortfolioDecision.objects.select_related("review").get(pk=row.pk)
+
+
+def test_who_decided_and_closed_is_known_when_the_account_is_gone(
+    client: Client, approver: Any, viewer: Any
+) -> None:
+    row = make_portfolio_review(make_old())
+    services.decide_portfolio(row, "keep", by=approver, reason="Fine.\x00")
+    services.close_review(row.review, by=approver)
+    name = approver.get_username()
+    type(approver).objects.filter(pk=approver.pk).delete()
+    (entry,) = reviewing.entries_of(PortfolioReview.objects.get())
+    assert (entry.by, entry.row.reason) == (name, "Fine.\N{REPLACEMENT CHARACTER}")
+    client.force_login(viewer)
+    page = client.get(reverse("portfolio_review_month", args=["2026-10"])).content.decode()
+    assert page.count(f"by {name}") == 2
+    assert f"by {name}" in client.get(reverse("portfolio_review")).content.decode()
 
 
 def test_no_verb_changes_a_closed_review(closed: PortfolioDecision, approver: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import time_machine
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connections, transaction
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from automations.errors import NotAllowed, WrongState
@@ -243,6 +244,145 @@ def test_periods_are_measured_for_a_week_after_their_end() -> None:
         assert services.measure_open_periods() == 0
 
 
+def both_kinds(automation: Any, by: Any, **later: Any) -> tuple[ProfitPeriod, ProfitPeriod]:
+    """Record $100 of revenue, then $100 of saved time, in the same week unless told otherwise."""
+    first = period(automation, kind="revenue", gross_usd=Decimal(100))
+    second = period(automation, hours_saved=Decimal(1), hour_rate_usd=Decimal(100), **later)
+    return services.save_period(first, by=by), services.save_period(second, by=by)
+
+
+def test_a_day_of_revenue_and_of_saved_time_costs_once(editor: Any) -> None:
+    version = make_live()
+    finished(version, 6, cost_usd=Decimal(50))
+    finished(version, 6, cost_usd=None)
+    revenue, saving = both_kinds(version.automation, editor)
+    whole = profit.whole_of([version.automation])[version.automation.pk]
+    assert (whole.model_cost_usd, whole.net_usd, whole.unpriced_runs) == (
+        Decimal(50),
+        Decimal(150),
+        1,
+    )
+    (carried,) = profit.carriers([revenue, saving])[saving.pk]
+    assert carried == ((WEEK, WEEK + timedelta(days=6)), revenue)
+
+
+def test_costs_pass_on_when_the_period_that_carried_them_is_changed_or_removed(editor: Any) -> None:
+    version = make_live()
+    finished(version, 6, cost_usd=Decimal(50))
+    revenue, saving = both_kinds(version.automation, editor)
+    revenue.starts_on = date(2026, 10, 7)
+    services.save_period(revenue, by=editor)
+    saving.refresh_from_db()
+    assert (revenue.model_cost_usd, saving.model_cost_usd) == (Decimal(0), Decimal(50))
+    revenue.starts_on = WEEK
+    services.save_period(revenue, by=editor)
+    saving.refresh_from_db()
+    assert (revenue.model_cost_usd, saving.model_cost_usd) == (Decimal(50), Decimal(0))
+    services.remove_period(revenue, by=editor)
+    saving.refresh_from_db()
+    assert saving.model_cost_usd == 50
+
+
+def test_a_window_takes_the_costs_of_the_days_in_it(editor: Any) -> None:
+    version = make_live()
+    finished(version, 13, cost_usd=Decimal(6))
+    later = {"starts_on": date(2026, 10, 8), "ends_on": date(2026, 10, 14)}
+    both_kinds(version.automation, editor, **later)  # carries the 12th to the 14th
+    pk, automations = version.automation.pk, [version.automation]
+    first = profit.money_of(automations, start=WEEK, end=date(2026, 10, 11))[pk]
+    rest = profit.money_of(automations, start=date(2026, 10, 12), end=date(2026, 10, 14))[pk]
+    assert (first.model_cost_usd, rest.model_cost_usd) == (Decimal(0), Decimal(6))
+
+
+spans = st.lists(st.tuples(st.integers(5, 25), st.integers(0, 6)), max_size=4)
+
+
+@given(spans)
+def test_periods_carry_every_day_they_cover_exactly_once(drawn: list[tuple[int, int]]) -> None:
+    rows = [
+        ProfitPeriod(
+            pk=pk, automation_id=1, starts_on=date(2026, 10, begin),
+            ends_on=date(2026, 10, begin + more),
+        )
+        for pk, (begin, more) in enumerate(drawn, 1)
+    ]  # fmt: skip
+    for row in rows:
+        row._state.adding = False
+    covered = {day for begin, more in drawn for day in range(begin, begin + more + 1)}
+    carried = [
+        day
+        for row in rows
+        for first, last in profit.carried(row, rows)
+        for day in range(first.day, last.day + 1)
+    ]
+    assert sorted(carried) == sorted(covered)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(spans, spans, st.randoms(use_true_random=False))
+def test_the_costs_of_all_periods_are_those_of_the_runs_on_their_days(
+    revenue: list[tuple[int, int]], saving: list[tuple[int, int]], random: Any
+) -> None:
+    """Whatever is recorded in whatever order, then removed in part."""
+    with transaction.atomic():
+        version, by = make_live(), make_person("editor")
+        for day in range(5, 32):
+            finished(version, day, cost_usd=Decimal(day))
+        wanted = [("revenue", *span) for span in revenue] + [("saving", *span) for span in saving]
+        random.shuffle(wanted)
+        for kind, begin, more in wanted:
+            days = {"starts_on": date(2026, 10, begin), "ends_on": date(2026, 10, begin + more)}
+            with suppress(ValidationError):  # two of one kind overlap
+                row = period(version.automation, kind=kind, gross_usd=Decimal(1), **days)
+                services.save_period(row, by=by)
+        for row in ProfitPeriod.objects.order_by("pk")[:1]:
+            services.remove_period(row, by=by)
+        rows = list(ProfitPeriod.objects.all())
+        covered = {day for row in rows for day in range(row.starts_on.day, row.ends_on.day + 1)}
+        whole = profit.whole_of([version.automation])[version.automation.pk]
+        assert sum(row.model_cost_usd for row in rows) == whole.model_cost_usd == sum(covered)
+        transaction.set_rollback(True)
+
+
+def test_a_stored_period_is_measured_on_the_days_it_has_now(editor: Any) -> None:
+    version = make_live()
+    finished(version, 6, cost_usd=Decimal(7))
+    stale = make_period(version.automation)
+    ProfitPeriod.objects.update(starts_on=date(2026, 10, 7))
+    services.measure_period(stale)
+    assert ProfitPeriod.objects.get().model_cost_usd == 0
+
+
+def test_a_removed_period_is_not_measured_again(editor: Any) -> None:
+    stored = make_period(make_automation())
+    ProfitPeriod.objects.all().delete()
+    with pytest.raises(WrongState, match="removed in the meantime"):
+        services.measure_again(stored, by=editor)
+    assert not AuditEvent.objects.exists()
+
+
+@time_machine.travel("2026-10-12 12:00Z", tick=False)
+def test_a_period_that_breaks_does_not_stop_the_others(monkeypatch: Any, caplog: Any) -> None:
+    broken, fine = (make_period(make_automation(slug)) for slug in ("broken", "fine"))
+    known = profit.measured
+
+    def measured(row: ProfitPeriod) -> profit.Measured:
+        if row.pk == broken.pk:
+            raise ArithmeticError
+        return known(row)
+
+    monkeypatch.setattr("lifecycle.services.profit.measured", measured)
+    assert services.measure_open_periods() == 1
+    assert f"profit period {broken.pk} could not be measured" in caplog.text
+    fine.refresh_from_db()
+    assert fine.measured_at is not None
+
+
+def test_half_a_cent_is_a_cent(editor: Any) -> None:
+    worth = {"hours_saved": Decimal("0.5"), "hour_rate_usd": Decimal("0.01")}
+    assert services.save_period(period(**worth), by=editor).gross_usd == Decimal("0.01")
+
+
 # --- reading -------------------------------------------------------------------------------
 
 
@@ -266,6 +406,23 @@ def test_two_halves_of_time_make_the_whole(first: int, days: int, cut: int) -> N
     earlier = row.share_within(date.min, middle)
     later = row.share_within(middle + timedelta(days=1), date.max)
     assert round(earlier + later, 20) == 1
+
+
+def test_sample_money_counts_only_where_there_is_nothing_real_and_is_marked() -> None:
+    automation = make_automation()
+    make_period(automation, is_sample=True)
+    make_effort(automation, is_sample=True)
+    pk = automation.pk
+    whole = profit.whole_of([automation])[pk]
+    assert (whole.net_usd, whole.effort_hours, whole.is_sample) == (Decimal(2400), Decimal(8), True)
+    assert profit.split_of(automation).hours == 8
+    make_effort(automation, hours=Decimal(2))
+    whole = profit.whole_of([automation])[pk]
+    assert (whole.net_usd, whole.effort_hours, whole.is_sample) == (None, Decimal(2), False)
+    assert profit.split_of(automation).hours == 2
+    make_period(automation, gross_usd=Decimal(5), starts_on=date(2026, 9, 7))
+    october = profit.money_of([automation], start=WEEK, end=date(2026, 10, 31))[pk]
+    assert october.net_usd is None
 
 
 def test_profit_per_hour_needs_a_net_and_hours() -> None:

@@ -14,7 +14,7 @@ from automations.engine.claims import Claimer
 from automations.errors import NotAllowed, WrongState
 from automations.models import AuditEvent, Automation, Provider, Version
 from lifecycle import promotions, services
-from lifecycle.models import Promotion, Team
+from lifecycle.models import Promotion
 from tests.lifecycle.makers import make_promotion
 from tests.makers import LONG_TEXT, make_automation, make_live, make_provider, make_version
 from tests.people import ROLES, make_person
@@ -222,13 +222,30 @@ def test_runs_under_way_and_queued_stay_on_their_version_and_new_ones_do_not(
     assert fresh.version == first
 
 
-def test_a_rollback_never_waits_for_a_second_person(approver: Any) -> None:
-    Team.objects.create(pk=1, second_person=True)
-    first = make_live(make_automation(stage="production"))
-    make_live(first.automation)
-    made = services.roll_back(first.automation, by=approver)
-    assert made.state == "done"
-    assert live_of(first.automation) == first
+def test_a_version_known_to_have_been_live_comes_before_one_that_never_was(
+    first: Version, second: Version, editor: Any
+) -> None:
+    published(first.automation)
+    fourth = published(first.automation)
+    Automation.objects.update(live_version=fourth)
+    assert promotions.version_before(Automation.objects.get()) == second
+
+
+def test_it_is_told_where_nothing_was_ever_known_live(first: Version, second: Version) -> None:
+    never = published(first.automation)
+    assert [promotions.was_live(one) for one in (first, second, never)] == [True, True, False]
+    Promotion.objects.all().delete()
+    assert [promotions.was_live(one) for one in (first, second, never)] == [True, True, False]
+
+
+def test_what_is_retired_only_approvers_change(editor: Any, approver: Any) -> None:
+    live = make_live(make_automation(stage="retired"))
+    version = published(live.automation)
+    with pytest.raises(NotAllowed, match="make_live"):
+        services.go_live(version, by=editor)
+    assert live_of(live.automation) == live
+    services.go_live(version, by=approver)
+    assert live_of(live.automation) == version
 
 
 def test_a_rollback_does_not_wait_for_evidence(

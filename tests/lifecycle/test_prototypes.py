@@ -13,6 +13,7 @@ import time_machine
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -220,6 +221,19 @@ def test_looking_for_first_runs_takes_one_query_however_many_there_are(
         assert services.note_first_runs() == 0
 
 
+def test_first_runs_are_found_by_the_index_of_their_automation(automation: Automation) -> None:
+    make_run(automation.live_version, status="success")
+    with CaptureQueriesContext(connection) as captured:
+        found = prototypes.without_prototype(timezone.now())
+    assert [row.slug for row, _ in found] == [automation.slug]
+    is_postgres, ordered = connection.vendor == "postgresql", captured[-1]["sql"]
+    with connection.cursor() as cursor:
+        if is_postgres:
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+        cursor.execute(f"EXPLAIN {'' if is_postgres else 'QUERY PLAN '}{ordered}")
+        assert "idx_run_automation" in str(cursor.fetchall())
+
+
 # --- overdue -------------------------------------------------------------------------------
 
 
@@ -424,6 +438,20 @@ def test_prompts_are_worked_on_with_versions_or_notes_and_a_useful_output(
     review.verdict = "approved_after_edit"
     review.save()
     assert goals(prototype)[1] == State.MET
+
+
+def test_without_a_destination_the_output_stays_with_its_run_for_goals_and_box_alike(
+    automation: Automation,
+) -> None:
+    prototype = make_prototype(automation)
+    live = make_live(automation)
+    run = make_run(live, status="success", calls=1, output_data={"text": "Fine."})
+    assert goals(prototype) == [State.MET, State.NOT_MET, State.MET]
+    make_destination(automation)
+    assert goals(prototype) == [State.NOT_MET] * 3
+    Run.objects.filter(pk=run.pk).update(status="failed")
+    automation.destinations.update(is_active=False)
+    assert goals(prototype) == [State.NOT_MET] * 3
 
 
 def test_a_goal_is_late_after_its_day(automation: Automation) -> None:

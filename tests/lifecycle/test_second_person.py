@@ -168,6 +168,74 @@ def test_a_new_live_version_waits_in_production_only(approver: Any, running: Ver
     assert services.go_live(published(early.automation), by=approver).state == "done"
 
 
+# --- the way back --------------------------------------------------------------------------
+
+
+def test_a_rollback_to_what_ran_in_production_waits_for_nobody(
+    approver: Any, other: Any, running: Version
+) -> None:
+    automation = running.automation
+    agree(services.go_live(published(automation), by=approver), other)
+    assert services.roll_back(automation, by=approver).state == "done"
+    assert live_of(automation) == running
+
+
+def test_a_rollback_is_no_way_to_a_version_that_nobody_agreed_to(
+    automation: Automation, approver: Any, other: Any, editor: Any
+) -> None:
+    first = live_of(automation)
+    assert first is not None
+    tried = published(automation)
+    for version in (tried, first):
+        services.go_live(version, by=editor)
+    agree(services.promote(automation, "production", by=approver), other)
+    asked = services.roll_back(automation, by=approver)
+    assert (asked.kind, asked.state, asked.to_version) == ("rollback", "waiting", tried)
+    assert live_of(automation) == first
+    agree(asked, other)
+    assert live_of(automation) == tried
+
+
+def test_a_rollback_is_not_undone_by_another(approver: Any, other: Any, running: Version) -> None:
+    automation, second = running.automation, published(running.automation)
+    agree(services.go_live(second, by=approver), other)
+    services.roll_back(automation, by=approver)
+    forward = services.roll_back(automation, by=approver)
+    assert (forward.state, forward.to_version, live_of(automation)) == ("waiting", second, running)
+
+
+def test_nor_by_way_of_an_earlier_stage(
+    approver: Any, other: Any, editor: Any, running: Version
+) -> None:
+    automation, second = running.automation, published(running.automation)
+    agree(services.go_live(second, by=approver), other)
+    services.roll_back(automation, by=approver)
+    services.promote(automation, "prototype", by=approver)
+    for version in (second, running):
+        services.go_live(version, by=editor)
+    exempt_all(automation, *range(1, 17))
+    agree(services.promote(automation, "production", by=approver), other)
+    assert services.roll_back(automation, by=approver).state == "waiting"
+    assert live_of(automation) == running
+
+
+def test_to_what_nothing_tells_of_it_waits(approver: Any, running: Version) -> None:
+    make_live(running.automation)
+    assert services.roll_back(running.automation, by=approver).state == "waiting"
+
+
+def test_what_was_agreed_to_anew_has_proved_itself_again(
+    approver: Any, other: Any, running: Version
+) -> None:
+    automation, second = running.automation, published(running.automation)
+    agree(services.go_live(second, by=approver), other)
+    services.roll_back(automation, by=approver)
+    for version in (second, published(automation)):
+        agree(services.go_live(version, by=approver), other)
+    assert services.roll_back(automation, by=approver).state == "done"
+    assert live_of(automation) == second
+
+
 # --- the world goes on ---------------------------------------------------------------------
 
 
@@ -205,7 +273,8 @@ def test_another_live_version_meanwhile_is_said(
 
 
 def test_a_rollback_meanwhile_is_said(approver: Any, other: Any, running: Version) -> None:
-    second = make_live(running.automation)
+    second = published(running.automation)
+    agree(services.go_live(second, by=approver), other)
     asked = services.go_live(published(running.automation), by=approver)
     services.roll_back(running.automation, by=approver, seen=second.pk)
     with pytest.raises(WrongState, match="v1 is live by now"):
@@ -230,6 +299,8 @@ def test_a_release_waits_whole_and_happens_whole(
     agree(asked, other)
     draft.refresh_from_db()
     assert draft.published_by == releaser
+    event = AuditEvent.objects.get(action="publish version")
+    assert (event.by, event.after) == (other, {"asked_by": str(releaser)})
     assert live_of(running.automation) == draft
 
 

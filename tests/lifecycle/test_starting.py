@@ -8,9 +8,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from automations.errors import NotAllowed
-from automations.models import AuditEvent, Automation
+from automations.models import AuditEvent, Automation, Run
 from automations.services import SYSTEM
 from lifecycle import first_steps, gallery, services
 from tests.lifecycle.makers import make_promotion, make_review, make_scorecard
@@ -152,6 +153,17 @@ def test_samples_and_tries_tick_nothing() -> None:
     make_review(run, is_sample=True)
     make_promotion(live.automation, is_sample=True)
     assert done() == [True, False, False, False, False]
+
+
+def test_a_long_sample_history_takes_no_step_back() -> None:
+    live = make_live()
+    run = make_run(live, status="success")
+    assert done()[2]
+    now = timezone.now()
+    times = {"queued_at": now, "available_at": now, "completed_at": now}
+    fields = {"automation_id": "writer", "version": live, "provider_id": run.provider_id, **times}
+    Run.objects.bulk_create(Run(**fields, status="success", is_sample=True) for _ in range(501))
+    assert done()[2]
 
 
 def test_the_first_open_step_is_next() -> None:

@@ -49,6 +49,25 @@ def text_of(answer: Any) -> str:
 # --- profit --------------------------------------------------------------------------------
 
 
+def test_the_page_says_where_the_costs_of_shared_days_are_counted(
+    client: Client, viewer: Any, automation: Automation
+) -> None:
+    make_period(automation, kind="revenue", hours_saved=None, hour_rate_usd=None)
+    make_period(automation, starts_on=date(2026, 10, 8), is_sample=True)
+    make_period(automation, starts_on=date(2026, 10, 8))
+    client.force_login(viewer)
+    page = text_of(client.get(reverse("profit", args=["writer"])))
+    says = "costs of 8 Oct to 11 Oct are counted in the revenue period from 5 Oct 2026"
+    assert page.count(says) == 1
+    assert "verdict that was undone do not count" in page
+
+
+def test_sample_money_is_marked(client: Client, viewer: Any, automation: Automation) -> None:
+    make_period(automation, is_sample=True)
+    client.force_login(viewer)
+    assert "$2,400 gross, sample data" in text_of(client.get(reverse("profit", args=["writer"])))
+
+
 def test_an_editor_records_the_articles_week(
     client: Client, editor: Any, automation: Automation
 ) -> None:

@@ -8,11 +8,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from automations.models import AuditEvent, Automation, Version
 from lifecycle import services
 from lifecycle.models import Exemption, Promotion, Team
-from tests.lifecycle.makers import exempt_all, make_promotion
+from tests.lifecycle.makers import exempt_all, make_promotion, make_prototype
 from tests.lifecycle.test_promotions_live import live_of, published
 from tests.makers import make_automation, make_live, make_version
 from tests.people import make_person
@@ -231,6 +232,34 @@ def test_what_has_to_wait_is_said_where_the_button_was(client: Client, approver:
     assert live_of(live.automation) == live
 
 
+def test_a_rollback_that_has_to_wait_says_so_before_and_after(
+    client: Client, approver: Any
+) -> None:
+    Team.objects.create(pk=1, second_person=True)
+    first = make_live(make_automation(stage="production"))
+    second = make_live(first.automation)
+    page = shown(client, approver, first.automation)
+    assert "once another approver has agreed" in page
+    assert "nothing tells that it was ever live" in page
+    assert "Nobody else is asked" not in page
+    page = press(client, approver, "rollback", first.automation.slug, seen=second.pk)
+    assert "another approver must agree" in page
+    assert "Waiting for a second person" in page
+    assert live_of(first.automation) == second
+
+
+@pytest.mark.parametrize("verdict", ["kill", "pivot"])
+def test_a_verdict_against_it_is_said_and_can_be_overridden(
+    client: Client, approver: Any, automation: Automation, verdict: str
+) -> None:
+    exempt_all(automation, *range(1, 17))
+    make_prototype(automation, verdict=verdict, decided_at=timezone.now())
+    page = shown(client, approver, automation)
+    assert f"Not yet: the last verdict on its prototype is “{verdict}”" in page
+    assert "Override the checklist" in page
+    assert "Go to what is missing" not in page
+
+
 def test_a_rollback_says_from_where_to_where_and_what_it_does_not_undo(
     client: Client, editor: Any, viewer: Any, automation: Automation
 ) -> None:
@@ -260,7 +289,7 @@ def test_a_rehearsal_opens_what_it_found(
     make_live(automation)
     page = press(client, editor, "rehearse", automation.slug)
     assert "What was looked at" in page
-    assert "v1 is published." in page
+    assert "nothing tells that it was ever live" in page
     assert "none yet" not in shown(client, editor, automation)
 
 

@@ -11,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from automations.models import Automation
+from automations.models import AuditEvent, Automation
+from lifecycle import prototypes
 from lifecycle.models import Criterion, Extension, FailureMode, Prototype
 from tests.lifecycle.makers import (
     make_criterion,
@@ -61,13 +62,16 @@ def test_before_the_first_run_the_page_says_how_it_begins(
     assert "Start the clock all the same" not in page
 
 
-def test_looking_at_the_page_starts_the_clock_of_the_first_run(
-    at_work: Client, automation: Automation
+def test_looking_at_the_page_changes_nothing_and_says_that_the_clock_is_about_to_begin(
+    client: Client, viewer: User, automation: Automation
 ) -> None:
     run = make_run(automation.live_version, status="success")
-    page = shown(at_work, "prototype", automation.slug)
-    assert f"run {run.pk}</a>" in page
-    assert "2 days 23 h left" in page
+    client.force_login(viewer)
+    page = shown(client, "prototype", automation.slug)
+    assert "The clock is about to begin" in page
+    assert f"Run {run.pk}</a> was the first in earnest" in page
+    assert not Prototype.objects.exists()
+    assert not AuditEvent.objects.filter(action="start prototype").exists()
 
 
 def test_it_is_started_by_the_button(at_work: Client, automation: Automation) -> None:
@@ -108,11 +112,25 @@ def test_odd_hours_are_said_in_the_form(
     assert not Extension.objects.exists()
 
 
-def test_the_verdict_is_prefilled_from_the_four(at_work: Client, automation: Automation) -> None:
-    make_prototype(automation)
+def test_after_its_time_the_verdict_is_prefilled_from_the_four(
+    at_work: Client, automation: Automation
+) -> None:
+    make_prototype(automation, started_at=timezone.now() - timedelta(hours=73))
     page = shown(at_work, "prototype", automation.slug)
     assert "the suggestion is <strong>pivot or kill</strong>" in page
     assert page.index('value="pivot"') < page.index("checked") < page.index('value="kill"')
+
+
+def test_while_there_is_time_left_no_verdict_is_chosen_before_the_four_are_met(
+    at_work: Client, automation: Automation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_prototype(automation)
+    page = shown(at_work, "prototype", automation.slug)
+    assert "As it stands now" in page
+    assert page.count(" checked") == 1, "only the keys of the frame are"
+    monkeypatch.setattr(prototypes, "suggested", lambda _: Prototype.Verdict.GO)
+    page = shown(at_work, "prototype", automation.slug)
+    assert page.index('value="go"') < page.index(" checked") < page.index('value="simplify"')
 
 
 @pytest.mark.parametrize(
@@ -199,7 +217,7 @@ def test_a_usual_criterion_is_added_with_one_click(at_work: Client, automation: 
         at_work, "criteria", automation.slug, metric="success_rate", operator=">", number="95"
     )
     assert "Saved." in page
-    assert str(Criterion.objects.get()) == "Success rate, % > 95"
+    assert str(Criterion.objects.get()) == "Success rate more than 95 %"
 
 
 @pytest.mark.parametrize("number", ["", "x", "NaN", "Infinity", "1e99", "0.12345", "101", "\x00"])

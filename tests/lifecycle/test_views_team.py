@@ -14,8 +14,10 @@ from automations.models import Automation
 from lifecycle import elput
 from lifecycle.forms.scorecards import suggest_slug
 from lifecycle.models import Team
+from lifecycle.services.team import change_team, print_of
 from tests.lifecycle.scoring import use
 from tests.makers import make_automation
+from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
 
@@ -140,7 +142,8 @@ def rules(**changed: Any) -> dict[str, Any]:
     weights = {f"weight_{key}": "0.20" for key in elput.KEYS}
     return {
         "formula": "published", "preset": "equal", "quality_gate": "point", "hour_rate_usd": "",
-        "review_rate_usd": "0", "owed_days": "14", **weights, **changed,
+        "review_rate_usd": "0", "owed_days": "14", "seen": print_of(Team.current()),
+        **weights, **changed,
     }  # fmt: skip
 
 
@@ -205,6 +208,31 @@ def test_everybody_may_look_and_the_fields_are_disabled(client: Client, viewer: 
         field.field.disabled for field in client.get(reverse("team_settings")).context["form"]
     )
     assert client.post(reverse("team_settings"), rules()).status_code == 403
+
+
+def test_what_somebody_else_changed_meanwhile_is_not_undone(as_admin: Client, admin: Any) -> None:
+    shown = page(as_admin.get(reverse("team_settings")))
+    old = rules(hour_rate_usd="240")
+    assert f'name="seen" value="{old["seen"]}"' in shown
+    olga = make_person("olga")
+    olga.groups.set(admin.groups.all())
+    hers = Team.current()
+    hers.second_person = True
+    change_team(hers, by=olga)
+    for _again in range(2):
+        refused = page(as_admin.post(reverse("team_settings"), old))
+        assert "olga changed the rules meanwhile; open this page anew" in refused
+        assert f'name="seen" value="{old["seen"]}"' in refused
+    assert (Team.current().second_person, Team.current().hour_rate_usd) == (True, None)
+    anew = rules(hour_rate_usd="240", second_person="on")
+    assert as_admin.post(reverse("team_settings"), anew).status_code == 302
+    assert (Team.current().second_person, Team.current().hour_rate_usd) == (True, Decimal(240))
+
+
+def test_without_word_of_what_was_seen_nothing_is_saved(as_admin: Client) -> None:
+    given = {key: value for key, value in rules(owed_days="9").items() if key != "seen"}
+    assert "Somebody changed the rules" in page(as_admin.post(reverse("team_settings"), given))
+    assert Team.current().owed_days == 14
 
 
 def test_stored_weights_that_make_no_sense_do_not_break_the_page(as_admin: Client) -> None:

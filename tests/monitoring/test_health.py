@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from automations import services
 from automations.models import Worker
+from monitoring import health
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +50,7 @@ def test_readyz_says_that_migrations_are_missing(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_worker()
+    monkeypatch.setattr(health, "_applied_at", {})
     from django.db.migrations.recorder import MigrationRecorder
 
     MigrationRecorder.Migration.objects.filter(app="automations", name="0004_reliability").delete()

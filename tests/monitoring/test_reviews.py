@@ -204,13 +204,59 @@ def test_fourteen_of_twenty_is_seventy_per_cent_with_its_interval() -> None:
     assert reviews.Approval(0, 0).interval is None
 
 
-def test_an_output_that_two_people_judged_counts_once_as_the_newest_says(
-    operator: User, editor: User
+@pytest.mark.parametrize("first", ["rejected", "approved"])
+def test_an_output_on_which_two_people_disagree_counts_once_as_rejected(
+    first: str, operator: User, editor: User
 ) -> None:
+    run, reasons = make_output(), {"rejected": "wrong", "approved": ""}
+    second = "approved" if first == "rejected" else "rejected"
+    services.review_run(run, first, by=operator, reason=reasons[first])
+    services.review_run(run, second, by=editor, reason=reasons[second])
+    assert count(run) == (0, 1)
+    assert reviews.approvals_of([run.automation.pk], since=None)[run.automation.pk].disputed == 1
+
+
+def test_an_output_on_which_two_people_agree_counts_once(operator: User, editor: User) -> None:
     run = make_output()
-    services.review_run(run, "rejected", by=operator, reason="wrong")
+    services.review_run(run, "approved", by=operator)
     services.review_run(run, "approved", by=editor)
     assert count(run) == (1, 1)
+
+
+def test_of_one_input_on_one_version_the_newest_approval_counts_and_every_rejection(
+    operator: User,
+) -> None:
+    root = make_output()
+    services.review_run(root, "approved", by=operator)
+    for verdict, reason in (("approved", ""), ("rejected", "wrong"), ("approved", "")):
+        again = make_output(root.version, rerun_of=root, rerun_root=root)
+        services.review_run(again, verdict, by=operator, reason=reason)
+    assert count(root) == (1, 2)
+    other = make_output(make_live(root.automation), rerun_of=root, rerun_root=root)
+    services.review_run(other, "approved", by=operator)
+    assert count(root) == (2, 3)
+
+
+def test_what_is_said_later_does_not_change_a_period(operator: User, editor: User) -> None:
+    run, end = make_output(), timezone.now()
+    early = services.review_run(run, "approved", by=operator)
+    Review.objects.filter(pk=early.pk).update(at=end - timedelta(days=1))
+    services.review_run(run, "rejected", by=editor, reason="wrong")
+    [found] = reviews.counted(Review.objects.filter(at__lt=end), until=end)
+    assert (found.pk, found.was_rejected) == (early.pk, False)
+
+
+def test_samples_are_judged_only_below_ten_real_outputs(operator: User) -> None:
+    live = make_live()
+    key = live.automation.pk
+    for run in [make_output(live, is_sample=True) for _ in range(5)]:
+        services.review_run(run, "approved", by=operator)
+    for at in range(10):
+        judged = reviews.judged_of([key])[key]
+        assert (judged.useful, judged.reviewed, judged.samples) == (5, 5 + at, 5)
+        services.review_run(make_output(live), "rejected", by=operator, reason="wrong")
+    assert reviews.judged_of([key])[key] == reviews.judged_of_version(live)
+    assert reviews.judged_of_version(live) == reviews.Approval(0, 10)
 
 
 def test_a_period_counts_the_moment_of_the_verdict(operator: User) -> None:

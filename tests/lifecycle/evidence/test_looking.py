@@ -146,6 +146,20 @@ def test_no_more_than_the_newest_runs_are_read(monkeypatch: pytest.MonkeyPatch) 
     assert [run.id for run in runs.newest("writer")] == [run.pk for run in made[:1:-1]]
 
 
+@pytest.mark.parametrize(("near", "queries"), [(2_500, 1), (8, 3)])
+def test_one_query_finds_the_newest_unless_a_queue_hides_them(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any, near: int, queries: int
+) -> None:
+    version = make_live()
+    made = [done(version) for _ in range(3)]
+    for _ in range(6):
+        make_run(version)
+    monkeypatch.setattr(runs, "NEAR", near)
+    with django_assert_num_queries(queries):
+        found = runs.newest("writer")
+    assert [run.id for run in found] == [run.pk for run in reversed(made)]
+
+
 def test_what_lies_too_far_back_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     version = make_live()
     for _ in range(3):
@@ -153,6 +167,7 @@ def test_what_lies_too_far_back_is_not_looked_for(monkeypatch: pytest.MonkeyPatc
     last = done(version)
     for _ in range(3):
         make_run(version)
+    monkeypatch.setattr(runs, "NEAR", 2)
     monkeypatch.setattr(runs, "FAR", 4)
     assert [run.id for run in runs.newest("writer")] == [last.pk]
 

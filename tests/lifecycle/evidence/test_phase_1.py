@@ -124,7 +124,7 @@ def test_a_criterion_ticks_box_3_and_its_removal_unticks_it() -> None:
     criterion = make_criterion(automation)
     found = box(3, automation)
     assert found.state == State.MET
-    assert "1 success criterion and no run yet: Success rate, % >= 95." in found.why
+    assert "1 success criterion and no run yet: Success rate at least 95 %." in found.why
     criterion.delete()
     assert box(3, automation).state == State.NOT_MET
 
@@ -155,6 +155,15 @@ def test_simulated_runs_start_no_prototype() -> None:
     assert box(3, run.automation).state == State.MET
 
 
+def test_a_criterion_that_was_changed_after_the_first_run_counts_as_written_then() -> None:
+    run = make_run()
+    before, after = run.queued_at - DAY, run.queued_at + DAY
+    make_criterion(run.automation, created_at=before, changed_at=after)
+    found = box(3, run.automation)
+    assert found.state == State.NOT_MET
+    assert ", when it was changed, after the prototype had begun on " in found.why
+
+
 def test_who_forgot_the_criterion_makes_it_good_with_a_new_prototype() -> None:
     run = make_run()
     automation, began = run.automation, run.queued_at
@@ -164,7 +173,9 @@ def test_who_forgot_the_criterion_makes_it_good_with_a_new_prototype() -> None:
     make_criterion(automation, created_at=began + 2 * DAY)
     assert box(3, automation).state == State.NOT_MET
     make_prototype(automation, started_at=began + 3 * DAY)
-    assert box(3, automation).state == State.MET
+    found = box(3, automation)
+    assert found.state == State.MET
+    assert "It was written after 1 run had been made." in found.why
 
 
 def test_a_criterion_changed_after_the_verdict_is_flagged() -> None:
@@ -179,4 +190,4 @@ def test_a_criterion_changed_after_the_verdict_is_flagged() -> None:
     found = box(3, version.automation)
     assert found.state == State.MET
     assert "1 was changed after the verdict of " in found.why
-    assert found.why.startswith("2 success criteria from before the prototype began on ")
+    assert found.why.startswith("1 success criterion from before the prototype began on ")

@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
 from django.utils import timezone
 
 from automations.models import Delivery, Run
+from lifecycle.evidence import runs
 from lifecycle.evidence.prototyping import approval
 from lifecycle.evidence.subject import Subject
 from lifecycle.models import Team
 from lifecycle.phases import State
 from monitoring.models import Review
+from monitoring.reviews import Approval
 from tests.lifecycle.evidence.looking import DAY, asked, box, done, failed, many, reviewed
 from tests.lifecycle.makers import make_failure_mode, make_review
 from tests.makers import make_delivery, make_destination, make_live
@@ -140,6 +144,23 @@ def test_box_5_says_its_numbers_with_their_interval() -> None:
     assert len(found.rows) == 5
 
 
+def test_no_approval_is_rounded_up_to_the_target() -> None:
+    assert Approval(139, 200).in_words.startswith("139 of 200 useful = 69.5 % (6")
+    assert Approval(6999, 10_000).in_words.startswith("6999 of 10000 useful = 69.9 %")
+
+
+def test_box_5_names_the_disputed(operator: User, editor: User) -> None:
+    version = make_live()
+    reviewed(version, 10, 10)
+    for run in Run.objects.all()[:4]:
+        make_review(run, verdict="rejected", reason="wrong", reviewer=editor)
+        make_review(run, reviewer=operator)
+    found = box(5, version.automation)
+    assert found.state == State.NOT_MET
+    assert "6 of 10 useful = 60 % (" in found.why
+    assert "; 4 disputed)" in found.why
+
+
 def test_box_5_says_how_many_reviews_are_lacking() -> None:
     version = make_live()
     reviewed(version, 6, 9)
@@ -244,8 +265,23 @@ def test_a_run_that_lacks_a_number_or_was_simulated_does_not_count(lacking: dict
 
 def test_box_6_says_of_how_many_runs_the_price_is_unknown() -> None:
     version = make_live()
-    many(3, version, cost_usd=None)
-    assert "Of 3 runs the price is unknown." in box(6, version.automation).why
+    runs = many(3, version, cost_usd=None)
+    asked(runs[-1], model="gpt-4o-mini")
+    found = box(6, version.automation)
+    told = "The price of 3 runs is unknown (gpt-4o-mini has no known price)"
+    assert f"{told}; an unknown price is no cost." in found.why
+    assert found.step is not None
+    assert found.step.url == reverse("automation_versions", args=["writer"])
+
+
+def test_box_6_asks_for_runs_once_the_newest_has_a_price() -> None:
+    version = make_live()
+    done(version, cost_usd=None)
+    done(version)
+    found = box(6, version.automation)
+    assert "The price of 1 run is unknown" in found.why
+    assert found.step is not None
+    assert found.step.url == reverse("automation_run", args=["writer"])
 
 
 def test_removing_runs_unticks_box_6() -> None:
@@ -331,6 +367,17 @@ def test_an_error_group_left_alone_for_7_days_opens_box_7(age: timedelta, state:
     found = box(7, version.automation, now)
     assert found.state == state
     assert ("“API error: 503” occurs since" in found.why) == (state == State.NOT_MET)
+
+
+def test_newer_runs_do_not_hide_an_old_error_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "MOST", 3)
+    version, now = make_live(), timezone.now()
+    for _ in range(3):
+        make_failure_mode(version.automation)
+    failed(version, "timeout", completed_at=now - 8 * DAY)
+    for _ in range(5):
+        failed(version, "timeout")
+    assert box(7, version.automation, now).state == State.NOT_MET
 
 
 def test_an_answered_error_group_leaves_box_7_alone() -> None:

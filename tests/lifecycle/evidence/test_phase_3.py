@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.urls import reverse
 from django.utils import timezone
 
 from automations import services
 from automations.models import Delivery, Run, ValidatorRule, Version
+from lifecycle.evidence import runs
 from lifecycle.phases import State
 from tests.lifecycle.evidence.looking import (
     DAY,
@@ -23,7 +25,14 @@ from tests.lifecycle.evidence.looking import (
     passing,
 )
 from tests.lifecycle.makers import make_drill
-from tests.makers import make_automation, make_delivery, make_destination, make_live, make_run
+from tests.makers import (
+    make_automation,
+    make_delivery,
+    make_destination,
+    make_live,
+    make_run,
+    make_version,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -86,7 +95,10 @@ def test_the_newest_drill_counts_and_names_what_went_wrong() -> None:
 def test_a_drill_that_is_under_way_proves_nothing_and_takes_nothing_away() -> None:
     version = make_live()
     make_drill(version, finished_at=None, passed=None)
-    assert box(8, version.automation).why == "A drill of version 1 is under way."
+    found = box(8, version.automation)
+    assert found.why == "A drill of version 1 is under way."
+    assert found.step is not None
+    assert found.step.label == "Watch the drill"
     make_drill(version)
     assert box(8, version.automation).state == State.MET
 
@@ -96,6 +108,16 @@ def test_without_a_live_version_there_is_nothing_to_drill() -> None:
     assert found.state == State.NOT_MET
     assert found.step is not None
     assert found.step.label == "Publish a version and make it live"
+    assert found.step.url == reverse("automation_versions", args=["writer"])
+
+
+@pytest.mark.parametrize("number", [4, 6, 8, 9, 10, 11, 20])
+def test_before_a_version_is_live_the_step_is_the_newest_draft(number: int) -> None:
+    automation = make_automation()
+    draft = make_version(automation)
+    found = box(number, automation)
+    assert found.step is not None
+    assert found.step.url == draft.get_absolute_url()
 
 
 # --- 9 and 10: Input and output validation -------------------------------------------------
@@ -129,7 +151,7 @@ def test_removing_the_checks_in_a_new_version_opens_the_box(number: int, editor:
     draft = services.create_draft(version.automation, by=editor)
     for rule in draft.validator_rules.all():
         services.remove_check(rule, by=editor)
-    services.release_version(draft, by=editor)
+    services.make_live(services.publish_version(draft, by=editor), by=editor)
     found = box(number, version.automation)
     assert found.state == State.NOT_MET
     direction = {9: "input", 10: "output"}[number]
@@ -174,10 +196,12 @@ def test_an_answer_that_was_repaired_had_been_refused() -> None:
     assert box(10, version.automation).state == State.MET
 
 
-def test_a_simulated_refusal_counts_in_phase_3() -> None:
+@pytest.mark.parametrize("number", [9, 10])
+def test_a_try_in_the_playground_refuses_nothing_in_earnest(number: int) -> None:
     version = make_live()
-    failed(version, "validation_error", **REFUSING[9], is_simulated=True)
-    assert box(9, version.automation).state == State.MET
+    tried = {**REFUSING[number], "origin": "playground", "is_simulated": True}
+    failed(version, "validation_error", **tried)
+    assert box(number, version.automation).state == State.NOT_MET
 
 
 def test_a_sample_refusal_says_what_it_is() -> None:
@@ -191,7 +215,8 @@ def delivered(version: Version, **values: Any) -> Run:
     kind = {"kind": "http", "settings": {"url": "https://example.com"}}
     destination = version.automation.destinations.first()
     destination = destination or make_destination(version.automation, **kind)
-    make_delivery(run, destination, state=Delivery.State.DELIVERED)
+    at = run.completed_at
+    make_delivery(run, destination, state=Delivery.State.DELIVERED, delivered_at=at)
     return run
 
 
@@ -231,8 +256,39 @@ def test_a_version_without_checks_delivers_unseen() -> None:
 def test_what_stays_with_its_run_was_not_delivered() -> None:
     version = refusing()
     run = done(version)
-    make_delivery(run, make_destination(version.automation), state=Delivery.State.DELIVERED)
+    arrived = {"state": Delivery.State.DELIVERED, "delivered_at": timezone.now()}
+    make_delivery(run, make_destination(version.automation), **arrived)
     assert box(10, version.automation).state == State.MET
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled", "awaiting_approval"])
+def test_what_left_before_its_run_failed_was_delivered(status: str) -> None:
+    version = refusing()
+    run = delivered(version)
+    Run.objects.filter(pk=run.pk).update(status=status)
+    found = box(10, version.automation)
+    assert found.state == State.NOT_MET
+    assert [link.url for link in found.rows] == [run.get_absolute_url()]
+
+
+def test_newer_runs_do_not_hide_what_a_version_without_checks_delivered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runs, "MOST", 3)
+    bare = make_live(rules=[])
+    hidden = delivered(bare)
+    version = refusing(automation=bare.automation)
+    many(5, version)
+    found = box(10, version.automation)
+    assert found.state == State.NOT_MET
+    assert [link.url for link in found.rows] == [hidden.get_absolute_url()]
+
+
+def test_box_10_says_how_many_deliveries_it_has_read() -> None:
+    version = refusing()
+    delivered(version, verdicts=[passing("output")])
+    said = "Of the newest 1 delivery each had been seen by a check."
+    assert box(10, version.automation).why.startswith(said)
 
 
 def test_what_did_not_arrive_was_not_delivered() -> None:
@@ -330,21 +386,14 @@ def test_simulated_runs_and_those_under_way_are_not_looked_at() -> None:
 # --- 12: Metrics tracked -------------------------------------------------------------------
 
 
-def test_fewer_than_20_runs_are_too_few() -> None:
+@pytest.mark.parametrize("number", [0, 19, 20])
+def test_runs_promise_nothing_as_long_as_there_is_no_rollup(number: int) -> None:
     version = make_live()
-    many(19, version)
+    many(number, version)
     found = box(12, version.automation)
-    assert (found.state, found.why) == (State.NOT_MET, "19 runs counted; 20 are needed.")
-
-
-def test_20_runs_are_not_measured_as_long_as_there_is_no_rollup() -> None:
-    version = make_live()
-    many(20, version)
-    found = box(12, version.automation)
-    assert found.state == State.NOT_MEASURED
-    assert found.why == (
-        "Not measured: 20 runs are counted, but no rollup exists yet to compare with."
-    )
+    assert (found.state, found.step) == (State.NOT_MEASURED, None)
+    assert found.why.startswith("Not measured: there is no rollup in this installation yet")
+    assert found.why.endswith(f"{number} of 20 runs counted so far.")
 
 
 def test_a_drafts_checks_do_not_count() -> None:

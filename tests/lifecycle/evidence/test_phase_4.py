@@ -13,9 +13,11 @@ from django.utils import timezone
 
 from automations import services
 from automations.models import Automation, Provider, Trigger, Version
-from lifecycle.evidence import installed
+from lifecycle.evidence.base import dated
 from lifecycle.models import Attestation, Promotion
 from lifecycle.phases import State
+from lifecycle.services.rehearsals import findings
+from monitoring import health
 from tests.lifecycle.evidence.looking import DAY, box
 from tests.lifecycle.makers import make_promotion
 from tests.makers import make_automation, make_destination, make_live, make_provider
@@ -118,6 +120,25 @@ def test_the_default_provider_asks_for_its_key_where_it_calls_openai(
     assert "OPENAI_API_KEY is not set" in box(13, automation).why
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     assert box(13, automation).state == State.MET
+
+
+@pytest.mark.parametrize(
+    ("address", "asks"),
+    [
+        ("https://api.openai.com/v1/", True),
+        ("https://API.openai.com/v1", True),
+        ("http://localhost:8080/v1", False),
+    ],
+)
+def test_box_13_and_the_rehearsal_ask_for_the_same_key(
+    address: str, asks: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", address)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    version = make_live()
+    said = next(one for one in findings(version) if one.what.startswith("Its provider"))
+    lacks = "OPENAI_API_KEY" in box(13, version.automation).why
+    assert (lacks, said.passed) == (asks, not asks)
 
 
 def test_without_a_live_version_box_13_is_not_measured() -> None:
@@ -240,7 +261,7 @@ def test_an_attested_backup_ticks_box_15_until_it_expires(operator: User) -> Non
     attest(automation, 0, operator)
     found = box(15, automation)
     assert found.state == State.MET
-    assert "backup attested by operator until " in found.why
+    assert f"backup attested by operator on {dated(timezone.now())}, until " in found.why
     assert found.why.endswith(": Nightly dump, restored on 3 May.")
     assert box(15, automation, timezone.now() + DAY).state == State.NOT_MET
 
@@ -255,7 +276,7 @@ def test_the_newest_attestation_counts() -> None:
 @pytest.fixture
 def one_pending(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let one migration be unknown to the database."""
-    monkeypatch.setattr(installed, "_applied_at", {})
+    monkeypatch.setattr(health, "_applied_at", {})
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'lifecycle'")
 
@@ -270,13 +291,13 @@ def test_a_migration_that_is_not_applied_unticks_box_15() -> None:
 
 
 def test_that_all_are_applied_is_believed_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installed, "_applied_at", {})
-    assert installed.pending_migrations() == 0
+    monkeypatch.setattr(health, "_applied_at", {})
+    assert health.pending_migrations() == 0
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'lifecycle'")
-    assert installed.pending_migrations() == 0
-    monkeypatch.setattr(installed, "ASK_AGAIN_S", 0.0)
-    assert installed.pending_migrations() == 1
+    assert health.pending_migrations() == 0
+    monkeypatch.setattr(health, "ASK_AGAIN_S", 0.0)
+    assert health.pending_migrations() == 1
 
 
 # --- 16: Deployment pipeline working -------------------------------------------------------
@@ -319,18 +340,35 @@ def test_what_was_not_done_or_is_sample_does_not_count(values: dict[str, Any]) -
     assert box(16, automation).state == State.NOT_MET
 
 
-@pytest.mark.parametrize("stage", ["idea", "retired"])
-def test_moving_back_or_out_is_no_promotion(stage: str) -> None:
+@pytest.mark.parametrize(
+    ("stage", "to", "state"),
+    [
+        ("idea", "prototype", "met"), ("prototype", "production", "met"),
+        ("idea", "production", "met"), ("retired", "production", "met"),
+        ("production", "prototype", "not_met"), ("retired", "prototype", "not_met"),
+        ("prototype", "idea", "not_met"), ("production", "retired", "not_met"),
+    ],
+)  # fmt: skip
+def test_only_a_move_forward_is_a_promotion(stage: str, to: str, state: str) -> None:
     automation = make_automation()
     make_promotion(automation, "rollback")
-    make_promotion(automation, "stage", to_stage=stage)
-    assert box(16, automation).state == State.NOT_MET
+    make_promotion(automation, "stage", from_stage=stage, to_stage=to)
+    assert box(16, automation).state == state
+
+
+@pytest.mark.parametrize(("days", "state"), [(179, State.MET), (181, State.NOT_MET)])
+def test_it_counts_from_when_it_happened_not_from_when_it_was_asked(days: int, state: str) -> None:
+    automation, now = make_automation(), timezone.now()
+    make_promotion(automation, "rollback")
+    asked_at, decided_at = now - timedelta(days=200), now - timedelta(days=days)
+    make_promotion(automation, asked_at=asked_at, decided_at=decided_at)
+    assert box(16, automation).state == state
 
 
 def test_both_hold_for_180_days() -> None:
     automation, now = make_automation(), timezone.now()
-    make_promotion(automation, asked_at=now - 180 * DAY)
-    make_promotion(automation, "rehearsal", asked_at=now)
+    make_promotion(automation, decided_at=now - 180 * DAY)
+    make_promotion(automation, "rehearsal", decided_at=now)
     assert box(16, automation, now).state == State.MET
     assert box(16, automation, now + SECOND).state == State.NOT_MET
     assert Promotion.objects.count() == 2

@@ -104,6 +104,6 @@ def test_numbers_for_all_four_tick_box_24_and_taking_one_away_unticks_it() -> No
     last = make_criterion(automation, metric="cost_per_success_usd", operator="<=", number="0.05")
     found = box(24, automation)
     assert found.state == State.MET
-    assert "Cost per success, $ <= 0.05" in found.why
+    assert "Cost per success at most $0.05" in found.why
     last.delete()
     assert box(24, automation).state == State.NOT_MET
