@@ -183,7 +183,8 @@ def _money(periods: list[ProfitPeriod], spent: Spent | None, start: date, end: d
     touching = [row for row in periods if row.share_within(start, end)]
     if not touching:
         return Money(effort_hours=hours, is_sample=is_sample)
-    costs = [(row, _carried_share(row, periods, start, end)) for row in touching]
+    beside = _sharing_days(periods)
+    costs = [(row, _carried_share(row, beside[row.pk], start, end)) for row in touching]
     gross = _sum(row.gross_usd * row.share_within(start, end) for row in touching)
     model = _sum(row.model_cost_usd * share for row, share in costs)
     review = _sum(row.review_cost_usd * share for row, share in costs)
@@ -216,18 +217,32 @@ def carriers(periods: Iterable[ProfitPeriod]) -> dict[int, list[tuple[Span, Prof
 
     Pass all periods of one automation.
     """
-    known = sorted(periods, key=lambda row: row.pk)
-    spans = {row.pk: carried(row, known) for row in known}
+    known = list(periods)
+    beside = _sharing_days(known)
+    spans = {row.pk: carried(row, beside[row.pk]) for row in known}
     return {
         row.pk: [
             ((max(first, row.starts_on), min(last, row.ends_on)), other)
-            for other in known
+            for other in sorted(beside[row.pk], key=lambda other: other.pk)
             if _carries_first(other, row)
             for first, last in spans[other.pk]
             if first <= row.ends_on and row.starts_on <= last
         ]
         for row in known
     }
+
+
+def _sharing_days(periods: Iterable[ProfitPeriod]) -> dict[int, list[ProfitPeriod]]:
+    """Return, by primary key, the other periods that share days with one: each pair is met once."""
+    beside: dict[int, list[ProfitPeriod]] = {}
+    running: list[ProfitPeriod] = []
+    for row in sorted(periods, key=lambda row: row.starts_on):
+        running = [other for other in running if other.ends_on >= row.starts_on]
+        beside[row.pk] = list(running)
+        for other in running:
+            beside[other.pk].append(row)
+        running.append(row)
+    return beside
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -181,18 +181,25 @@ def release(request: HttpRequest, pk: int) -> HttpResponse:
 def roll_back(request: HttpRequest, slug: str) -> HttpResponse:
     """Make the version live again that was live before."""
     automation, sent = _automation(slug), request.POST
-    seen = sent.get("seen", "")
     tell(
         request,
         lambda: services.roll_back(
             automation,
             by=request.user,
             reason=sent.get("reason", ""),
-            seen=int(seen[:19]) if seen.isascii() and seen.isdigit() else None,
+            seen=_seen(sent),
         ),
         _rolled_back,
     )
     return _back(request, automation)
+
+
+def _seen(sent: QueryDict) -> int | None:
+    """Return the version that the button stood beside; 0, which none is, for anything else."""
+    said = sent.get("seen")
+    if said is None:
+        return None
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 19 else 0
 
 
 def _rolled_back(promotion: Promotion) -> str:

@@ -523,3 +523,16 @@ def test_today_is_that_of_the_installation(settings: Any) -> None:
         begin, end = profit.moments(date(2026, 10, 18), date(2026, 10, 18))
     assert begin == datetime(2026, 10, 17, 11, tzinfo=UTC)
     assert end - begin == timedelta(days=1)
+
+
+def test_days_are_shared_with_those_that_run_at_the_same_time_only() -> None:
+    automation = make_automation()
+    whole = make_period(automation, starts_on=date(2026, 3, 1), ends_on=date(2026, 3, 31))
+    first, second = (
+        make_period(automation, kind="revenue", starts_on=begin, ends_on=begin + timedelta(days=2))
+        for begin in (date(2026, 3, 2), date(2026, 3, 20))
+    )
+    shared = profit.carriers([second, whole, first])
+    assert shared[whole.pk] == []
+    assert shared[first.pk] == [((first.starts_on, first.ends_on), whole)]
+    assert shared[second.pk] == [((second.starts_on, second.ends_on), whole)]

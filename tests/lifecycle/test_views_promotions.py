@@ -279,8 +279,10 @@ def test_a_rollback_says_from_where_to_where_and_what_it_does_not_undo(
 def test_a_rollback_takes_no_nonsense(
     client: Client, editor: Any, automation: Automation, seen: str
 ) -> None:
-    make_live(automation)
+    live = make_live(automation)
     press(client, editor, "rollback", automation.slug, seen=seen)
+    automation.refresh_from_db()
+    assert automation.live_version == live
 
 
 def test_a_rehearsal_opens_what_it_found(

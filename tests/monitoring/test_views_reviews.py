@@ -147,7 +147,8 @@ def test_an_output_of_a_megabyte_is_cut_and_not_edited(at_work: Client) -> None:
 @pytest.mark.parametrize("output", [{"data": [1, {"a": None}]}, ["a"], 7, "", {"text": 5}])
 def test_an_output_of_any_shape_can_be_shown(at_work: Client, output: Any) -> None:
     inputs = {"count": 3, "nothing": None, "deep": {"a": [1]}, "flag": False}
-    shown(at_work, address(make_output(output_data=output, input_data=inputs)))
+    page = shown(at_work, address(make_output(output_data=output, input_data=inputs)))
+    assert "Is this output useful?" in page
 
 
 @pytest.mark.parametrize("values", [{"status": "failed"}, {"is_simulated": True}])
